@@ -1,1 +1,56 @@
-fn main() {}
+//! `cargo xtask`: configures, links, boots and measures Unikernel Linux images. This file only dispatches.
+
+mod app;
+mod apt;
+mod audit;
+mod bench;
+mod boot;
+mod build;
+mod busybox;
+mod cache;
+mod clean;
+mod cli;
+mod config;
+mod configure;
+mod counts;
+mod cpio;
+mod ctx;
+mod doctor;
+mod failure;
+mod fetch;
+mod initramfs;
+mod kernel;
+mod ldwrap;
+mod link;
+mod musl;
+mod net;
+mod patches;
+mod process;
+mod qemu;
+mod repo;
+mod resp;
+mod run;
+mod smoke;
+mod syscalls;
+mod test;
+#[cfg(test)]
+mod tidy;
+mod toolchain;
+mod unpack;
+mod vm;
+mod vmtest;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // gcc finds this program under the name `ld` in the toolchain folder and then expects a linker.
+    let invoked_as = std::env::args_os().next().unwrap_or_default();
+    if Path::new(&invoked_as).file_name().is_some_and(|name| name == "ld") {
+        return ldwrap::main();
+    }
+    match cli::main() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error),
+    }
+}

@@ -1,0 +1,43 @@
+//! Exclusive locks between `xtask` processes. The kernel drops them when their holder dies, so none goes stale.
+
+use anyhow::{Context, Result};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+/// Held until dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes `DIR/NAME.lock`; while another process holds it, says so once and waits for as long as that one lives.
+    pub fn take(dir: &Path, name: &str) -> Result<Self> {
+        let path = dir.join(format!("{name}.lock"));
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .with_context(|| format!("opening the lock file {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder).with_context(|| format!("reading {}", path.display()))?;
+                eprintln!("waiting for {name}: {} is working on it", holder.trim());
+                file.lock().with_context(|| format!("locking {}", path.display()))?;
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("locking {}", path.display()));
+            }
+        }
+        // For whoever waits: who holds it.
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "process {}", std::process::id())?;
+        Ok(Lock { _file: file })
+    }
+}

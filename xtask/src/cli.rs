@@ -1,0 +1,77 @@
+//! The command line: the general options and one variant per subcommand.
+
+use crate::ctx::{Ctx, Install};
+use crate::{audit, bench, boot, build, clean, configure, doctor, fetch, link, run, test};
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Unikernel Linux: link an application into the Linux kernel, boot it, test it, measure it.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 120)]
+struct Cli {
+    /// Never install anything: name what is missing and the command that installs it, then stop.
+    #[arg(long, global = true)]
+    no_install: bool,
+    /// How many compilers run at once [default: one per CPU].
+    #[arg(long, short, global = true, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build what is missing, boot an application, wait until it is ready, and say where it listens.
+    Run(run::Args),
+    /// Build the image of an application at a level and say where it is.
+    Build(build::Args),
+    /// Run every test, or those whose names contain FILTER; ends with `N passed, N failed`.
+    Test(test::Args),
+    /// Instruction counts and throughput per level.
+    Bench(bench::Args),
+    /// May this object be linked into the kernel? Each reason against it with symbol, place and remedy.
+    Audit(audit::Args),
+    /// What this machine has and lacks, and the command that mends it.
+    Doctor(doctor::Args),
+    /// Get the pinned source tarballs into the cache.
+    Fetch(fetch::Args),
+    /// Produce the complete, checked kernel configuration.
+    Configure(configure::Args),
+    /// Link an application into the kernel that is built already.
+    Link(link::Args),
+    /// Boot an image that is built already.
+    Boot(boot::Args),
+    /// Remove what was built, and what was downloaded if asked.
+    Clean(clean::Args),
+}
+
+/// Parses the command line and runs what it asks for; a usage error ends the process with status 2.
+pub fn main() -> Result<()> {
+    let cli = Cli::parse();
+    let install = if cli.no_install { Install::Never } else { Install::Auto };
+    let ctx = Ctx::new(install, cli.jobs.map(usize::from))?;
+    match cli.command {
+        Command::Run(args) => run::run(&ctx, args),
+        Command::Build(args) => build::run(&ctx, args),
+        Command::Test(args) => test::run(&ctx, args),
+        Command::Bench(args) => bench::run(&ctx, args),
+        Command::Audit(args) => audit::run(&ctx, args),
+        Command::Doctor(args) => doctor::run(&ctx, args),
+        Command::Fetch(args) => fetch::run(&ctx, args),
+        Command::Configure(args) => configure::run(&ctx, args),
+        Command::Link(args) => link::run(&ctx, args),
+        Command::Boot(args) => boot::run(&ctx, args),
+        Command::Clean(args) => clean::run(&ctx, args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

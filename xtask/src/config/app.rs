@@ -1,0 +1,163 @@
+//! An application: one folder `apps/NAME` with `app.toml`.
+
+use super::Source;
+use anyhow::{Result, ensure};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A validated application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct App {
+    /// The folder's name; also the name in the stub file that starts it.
+    pub name: String,
+    /// The folder, absolute.
+    pub dir: PathBuf,
+    /// One sentence for lists.
+    pub summary: String,
+    /// The pinned tarball; absent when the sources lie in the folder.
+    pub source: Option<Source>,
+    pub build: AppBuild,
+    pub guest: Guest,
+    /// Levels this application does not run at, each with the reason.
+    pub skip_levels: BTreeMap<String, String>,
+}
+
+/// How the application is compiled.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppBuild {
+    /// Commands run one after the other in the build directory; `{cc}`, `{ar}`, `{jobs}`, `{source}` are filled in.
+    pub commands: Vec<Vec<String>>,
+    /// The program that comes out, relative to the build directory.
+    pub executable: PathBuf,
+}
+
+/// How the application runs in the guest.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guest {
+    /// Arguments after the program's own name; none by default.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// TCP ports that are forwarded from the host; none by default.
+    #[serde(default)]
+    pub ports: Vec<u16>,
+    /// Memory of the virtual machine in MiB; 256 by default.
+    #[serde(default = "default_memory_mib")]
+    pub memory_mib: u32,
+    /// Size of the data disk in MiB; no disk by default.
+    pub disk_mib: Option<u32>,
+    /// Files put into the guest: path there = path relative to the application's folder; none by default.
+    #[serde(default)]
+    pub files: BTreeMap<String, PathBuf>,
+    /// When the application counts as ready.
+    pub ready: Ready,
+}
+
+/// What shows that the application is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ready {
+    /// It accepts connections on this port.
+    Tcp(u16),
+    /// It runs to its end.
+    Exit,
+}
+
+fn default_memory_mib() -> u32 {
+    256
+}
+
+/// The file as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawApp {
+    summary: String,
+    source: Option<Source>,
+    build: AppBuild,
+    guest: Guest,
+    #[serde(default)]
+    skip_levels: BTreeMap<String, String>,
+}
+
+impl App {
+    /// Checks what the types do not.
+    pub fn validate(name: &str, dir: &Path, raw: RawApp) -> Result<Self> {
+        if let Some(source) = &raw.source {
+            source.validate()?;
+        }
+        // The descriptor in the image has 32 bytes for the name, the last of them zero.
+        ensure!(name.len() < 32, "application name `{name}` is longer than 31 bytes");
+        ensure!(raw.build.commands.iter().all(|words| !words.is_empty()), "`build.commands` has an empty command");
+        ensure!(
+            raw.build.executable.is_relative(),
+            "`build.executable` is absolute; it is relative to the build directory"
+        );
+        if let Ready::Tcp(port) = raw.guest.ready {
+            ensure!(
+                raw.guest.ports.contains(&port),
+                "`guest.ready` waits for port {port}, which `guest.ports` does not forward"
+            );
+        }
+        for (target, file) in &raw.guest.files {
+            ensure!(target.starts_with('/'), "`guest.files`: `{target}` is not an absolute path");
+            ensure!(dir.join(file).is_file(), "`guest.files`: {} does not exist", dir.join(file).display());
+        }
+        Ok(App {
+            name: name.to_owned(),
+            dir: dir.to_owned(),
+            summary: raw.summary,
+            source: raw.source,
+            build: raw.build,
+            guest: raw.guest,
+            skip_levels: raw.skip_levels,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+
+    const HELLO: &str = r#"
+        summary = "says hello"
+        [build]
+        commands = [["{cc}", "-o", "hello", "{source}/hello.c"]]
+        executable = "hello"
+        [guest]
+        ready = "exit"
+    "#;
+
+    fn app(text: &str) -> Result<App> {
+        App::validate("hello", Path::new("/nowhere"), parse(text)?)
+    }
+
+    #[test]
+    fn a_small_manifest_gets_defaults() {
+        let hello = app(HELLO).unwrap();
+        assert_eq!(hello.guest.memory_mib, 256);
+        assert_eq!(hello.guest.ready, Ready::Exit);
+        assert_eq!(hello.guest.ports, []);
+    }
+
+    #[test]
+    fn readiness_needs_a_forwarded_port() {
+        let error = app(&HELLO.replace("\"exit\"", "{ tcp = 6379 }")).unwrap_err();
+        insta::assert_snapshot!(error, @"`guest.ready` waits for port 6379, which `guest.ports` does not forward");
+        app(&HELLO.replace("ready = \"exit\"", "ports = [6379]\nready = { tcp = 6379 }")).unwrap();
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        let error = app(&format!("{HELLO}\nmemory = 3")).unwrap_err().to_string();
+        assert!(error.contains("unknown field `memory`, expected one of `args`"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_guest_file_is_refused() {
+        let error = app(&format!("{HELLO}\nfiles = {{ \"/etc/x\" = \"x\" }}")).unwrap_err();
+        insta::assert_snapshot!(error, @"`guest.files`: /nowhere/x does not exist");
+    }
+}

@@ -1,0 +1,93 @@
+//! A level: which kernel runs and how the application enters it. One file `kernel/levels/NAME.toml`.
+
+use serde::Deserialize;
+use std::fmt;
+
+/// A level by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// The file's name without `.toml`.
+    pub name: String,
+    /// One sentence for lists.
+    pub summary: String,
+    pub kernel: KernelFlavour,
+    pub options: LevelOptions,
+}
+
+/// Which of the two kernels a level boots. Both have the same configuration but for our own options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KernelFlavour {
+    /// The pinned source without a patch; the application is an ordinary process.
+    Vanilla,
+    /// With `kernel/patches`, the application linked in.
+    Ukl,
+}
+
+impl fmt::Display for KernelFlavour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            KernelFlavour::Vanilla => "vanilla",
+            KernelFlavour::Ukl => "ukl",
+        })
+    }
+}
+
+/// Independent options; each is off when the file does not name it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LevelOptions {
+    /// System calls go straight to the kernel function of their number instead of through the entry code.
+    pub bypass: bool,
+}
+
+/// The file as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawLevel {
+    summary: String,
+    kernel: KernelFlavour,
+    #[serde(default)]
+    options: LevelOptions,
+}
+
+impl Level {
+    /// Checks what the types do not: options of the linked-in application need the kernel that has them.
+    pub fn validate(name: &str, raw: RawLevel) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            raw.kernel == KernelFlavour::Ukl || raw.options == LevelOptions::default(),
+            "level `{name}`: [options] apply to kernel = \"ukl\" only, but kernel is \"{}\"",
+            raw.kernel
+        );
+        Ok(Level { name: name.to_owned(), summary: raw.summary, kernel: raw.kernel, options: raw.options })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+
+    fn level(text: &str) -> anyhow::Result<Level> {
+        Level::validate("test", parse(text)?)
+    }
+
+    #[test]
+    fn options_are_off_unless_named() {
+        let base = level("summary = 's'\nkernel = 'ukl'").unwrap();
+        assert!(!base.options.bypass);
+        assert!(level("summary = 's'\nkernel = 'ukl'\n[options]\nbypass = true").unwrap().options.bypass);
+    }
+
+    #[test]
+    fn a_misspelt_option_is_refused_with_its_line() {
+        let error = level("summary = 's'\nkernel = 'ukl'\n[options]\nbypas = true").unwrap_err();
+        insta::assert_snapshot!(error, @"line 4: unknown field `bypas`, expected `bypass`");
+    }
+
+    #[test]
+    fn the_vanilla_kernel_has_no_options() {
+        let error = level("summary = 's'\nkernel = 'vanilla'\n[options]\nbypass = true").unwrap_err();
+        insta::assert_snapshot!(error, @r#"level `test`: [options] apply to kernel = "ukl" only, but kernel is "vanilla""#);
+    }
+}

@@ -1,0 +1,75 @@
+//! How a command fails: one line with the reason, one line with the next step, and the exit status.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// Exit status of a command that could not do its work.
+const FAILED: u8 = 1;
+/// Exit status of a command that was asked for something that does not exist; the same as clap's.
+const USAGE: u8 = 2;
+
+/// An error that knows what the user can do about it.
+#[derive(Debug)]
+pub struct Failure {
+    reason: String,
+    next: String,
+    usage: bool,
+}
+
+impl Failure {
+    /// The work failed: exit status 1.
+    pub fn new(reason: impl Into<String>, next: impl Into<String>) -> anyhow::Error {
+        Failure { reason: reason.into(), next: next.into(), usage: false }.into()
+    }
+
+    /// The request makes no sense (an unknown level, say): exit status 2.
+    pub fn usage(reason: impl Into<String>, next: impl Into<String>) -> anyhow::Error {
+        Failure { reason: reason.into(), next: next.into(), usage: true }.into()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The lines for the terminal and the exit status; kept apart from the printing so that it can be tested.
+fn describe(error: &anyhow::Error) -> (String, u8) {
+    let mut text = format!("error: {error:#}");
+    let failure = error.chain().find_map(|cause| cause.downcast_ref::<Failure>());
+    if let Some(failure) = failure {
+        text.push_str(&format!("\n next: {}", failure.next));
+    }
+    let status = if failure.is_some_and(|failure| failure.usage) { USAGE } else { FAILED };
+    (text, status)
+}
+
+/// Prints the error once, the whole chain on one line, and returns the exit status.
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    let (text, status) = describe(error);
+    eprintln!("{text}");
+    ExitCode::from(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn a_failure_keeps_its_next_step_and_status_through_context() {
+        let error = Err::<(), _>(Failure::usage("no level `bybb`", "use `byb`")).context("reading the request");
+        assert_eq!(
+            describe(&error.unwrap_err()),
+            ("error: reading the request: no level `bybb`\n next: use `byb`".to_owned(), 2)
+        );
+    }
+
+    #[test]
+    fn a_plain_error_exits_with_one() {
+        assert_eq!(describe(&anyhow::anyhow!("disk on fire")), ("error: disk on fire".to_owned(), 1));
+    }
+}

@@ -1,0 +1,139 @@
+//! Running external programs: echoed, never outliving us, and with their output kept when it is long.
+
+use crate::failure::Failure;
+use anyhow::{Context, Result};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How many lines of a failed command's output are shown.
+const TAIL_LINES: usize = 25;
+/// How often a long command says how far it is.
+const PROGRESS_PERIOD: Duration = Duration::from_secs(5);
+
+/// The command as one could type it.
+pub fn display(command: &Command) -> String {
+    let quoted = |text: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+:,./@%".contains(c);
+        if !text.is_empty() && text.chars().all(plain) {
+            text.to_owned()
+        } else {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        }
+    };
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
+}
+
+/// Makes the child die with this process, so that an interrupted build leaves no compiler behind.
+pub fn die_with_parent(command: &mut Command) -> &mut Command {
+    let parent = std::process::id();
+    // SAFETY: the closure runs between fork and exec and only makes async-signal-safe system calls.
+    unsafe {
+        command.pre_exec(move || {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) != 0 {
+                return Err(std::io::Error::last_os_error());
+            }
+            // The parent may have died before the request above was made.
+            if libc::getppid() as u32 != parent {
+                libc::_exit(1);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Echoes and runs a short command with our own standard output and error.
+pub fn run(command: &mut Command) -> Result<()> {
+    let shown = display(command);
+    eprintln!("$ {shown}");
+    let status = die_with_parent(command).status().with_context(|| format!("starting `{shown}`"))?;
+    anyhow::ensure!(status.success(), "`{shown}` failed: {status}");
+    Ok(())
+}
+
+/// Runs a quiet query and returns what it prints; not echoed, because it changes nothing.
+pub fn read(command: &mut Command) -> Result<String> {
+    let shown = display(command);
+    let output =
+        die_with_parent(command).stdin(Stdio::null()).output().with_context(|| format!("starting `{shown}`"))?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "`{shown}` failed: {}: {}", output.status, stderr.trim());
+    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed something that is not text"))
+}
+
+/// Echoes and runs a long command. Its output goes to `log`; the terminal gets a line every few seconds with the time
+/// and the last line printed, and the end of the log if the command fails.
+pub fn run_logged(what: &str, command: &mut Command, log: &Path) -> Result<()> {
+    let shown = display(command);
+    eprintln!("$ {shown}");
+    let mut file = std::fs::File::create(log).with_context(|| format!("creating {}", log.display()))?;
+    let (reader, writer) = std::io::pipe().context("making a pipe")?;
+    let start = Instant::now();
+    let mut child = die_with_parent(command)
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone()?)
+        .stderr(writer)
+        .spawn()
+        .with_context(|| format!("starting `{shown}`"))?;
+    // The command keeps its copies of the pipe's write end, which would keep the loop below waiting for ever.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let (mut lines, mut said) = (0_usize, Instant::now());
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = line.with_context(|| format!("reading the output of `{shown}`"))?;
+        file.write_all(&line).and_then(|()| file.write_all(b"\n"))?;
+        lines += 1;
+        if said.elapsed() >= PROGRESS_PERIOD {
+            said = Instant::now();
+            let seconds = start.elapsed().as_secs();
+            eprintln!("  {what}: {seconds} s, {lines} lines: {}", String::from_utf8_lossy(&line).trim());
+        }
+    }
+    let status = child.wait().with_context(|| format!("waiting for `{shown}`"))?;
+    if !status.success() {
+        eprint!("{}", tail(&std::fs::read_to_string(log).unwrap_or_default()));
+        return Err(Failure::new(
+            format!("{what}: `{shown}` failed: {status}"),
+            format!("the whole output is in {}", log.display()),
+        ));
+    }
+    eprintln!("  {what}: done in {} s", start.elapsed().as_secs());
+    Ok(())
+}
+
+/// The last lines of a log, indented.
+fn tail(log: &str) -> String {
+    let lines: Vec<_> = log.lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].iter().map(|line| format!("  | {line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_one_would_type_it() {
+        let mut command = Command::new("make");
+        command.args(["-j2", "CC=gcc -m64", "it's", ""]);
+        assert_eq!(display(&command), r"make -j2 'CC=gcc -m64' 'it'\''s' ''");
+    }
+
+    #[test]
+    fn a_failed_command_keeps_its_log_and_says_where() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let mut command = Command::new("sh");
+        let error = run_logged("trying", command.args(["-c", "echo out; echo err >&2; exit 3"]), &log).unwrap_err();
+        assert!(error.to_string().contains("exit status: 3"), "{error}");
+        assert_eq!(std::fs::read_to_string(&log).unwrap(), "out\nerr\n");
+    }
+
+    #[test]
+    fn the_tail_is_short() {
+        let log: String = (0..100).map(|line| format!("{line}\n")).collect();
+        assert_eq!(tail(&log).lines().count(), TAIL_LINES);
+        assert!(tail(&log).ends_with("  | 99\n"));
+    }
+}

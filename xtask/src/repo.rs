@@ -1,0 +1,166 @@
+//! The checkout: where it is, and what lies in it by name.
+
+use crate::config::{self, App, KernelPin, Level, Source};
+use crate::failure::Failure;
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+
+/// A checkout of this repository.
+#[derive(Clone, Debug)]
+pub struct Repo {
+    /// Its top folder, absolute.
+    pub root: PathBuf,
+}
+
+/// The part of any TOML file that says where its sources come from.
+#[derive(serde::Deserialize)]
+struct SourceOwner {
+    source: Option<Source>,
+}
+
+impl Repo {
+    /// The checkout this program was started for: cargo's, else the one around the current directory.
+    pub fn find() -> Result<Self> {
+        let cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let here = std::env::current_dir().context("finding the current directory")?;
+        cargo
+            .iter()
+            .chain([&here])
+            .flat_map(|start| start.ancestors())
+            .find(|dir| dir.join("kernel/levels").is_dir() && dir.join("apps").is_dir())
+            .map(|root| Repo { root: root.to_owned() })
+            .ok_or_else(|| {
+                Failure::new(
+                    format!(
+                        "{} is not inside a checkout: no folder above it has kernel/levels and apps",
+                        here.display()
+                    ),
+                    "run `cargo xtask` inside the repository",
+                )
+            })
+    }
+
+    /// The level `name`, or an error that proposes the nearest one.
+    pub fn level(&self, name: &str) -> Result<Level> {
+        let names = self.level_names()?;
+        check_name("level", name, "kernel/levels", &names)?;
+        let path = self.root.join(format!("kernel/levels/{name}.toml"));
+        Level::validate(name, config::read(&path)?).with_context(|| format!("reading {}", path.display()))
+    }
+
+    /// Every level, by name.
+    pub fn levels(&self) -> Result<Vec<Level>> {
+        self.level_names()?.iter().map(|name| self.level(name)).collect()
+    }
+
+    /// The application `name`, or an error that proposes the nearest one.
+    pub fn app(&self, name: &str) -> Result<App> {
+        let names = self.app_names()?;
+        check_name("application", name, "apps", &names)?;
+        let dir = self.root.join("apps").join(name);
+        let path = dir.join("app.toml");
+        App::validate(name, &dir, config::read(&path)?).with_context(|| format!("reading {}", path.display()))
+    }
+
+    /// Every application, by name.
+    pub fn apps(&self) -> Result<Vec<App>> {
+        self.app_names()?.iter().map(|name| self.app(name)).collect()
+    }
+
+    /// The kernel pin.
+    pub fn kernel(&self) -> Result<KernelPin> {
+        let path = self.root.join("kernel/kernel.toml");
+        let pin: KernelPin = config::read(&path)?;
+        pin.source.validate().with_context(|| format!("reading {}", path.display()))?;
+        Ok(pin)
+    }
+
+    /// The `[source]` block of a TOML file, given relative to the top folder: `app-runtime/musl.toml`.
+    pub fn source(&self, file: &str) -> Result<Source> {
+        let path = self.root.join(file);
+        let owner: SourceOwner = config::read(&path)?;
+        let source = owner.source.with_context(|| format!("{} has no [source] block", path.display()))?;
+        source.validate().with_context(|| format!("reading {}", path.display()))?;
+        Ok(source)
+    }
+
+    /// Every pinned source: the `[source]` blocks of the TOML files one and two folders below the top.
+    pub fn sources(&self) -> Result<Vec<Source>> {
+        let mut sources = Vec::new();
+        let hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".") || name == "target";
+        let files = walkdir::WalkDir::new(&self.root).max_depth(3).sort_by_file_name();
+        for entry in files.into_iter().filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name())) {
+            let entry = entry.context("listing the repository")?;
+            if entry.path().extension().is_none_or(|extension| extension != "toml") || entry.file_name() == "Cargo.toml"
+            {
+                continue;
+            }
+            let owner: SourceOwner = config::read(entry.path())?;
+            if let Some(source) = owner.source {
+                source.validate().with_context(|| format!("reading {}", entry.path().display()))?;
+                sources.push(source);
+            }
+        }
+        Ok(sources)
+    }
+
+    fn level_names(&self) -> Result<Vec<String>> {
+        names_in(&self.root.join("kernel/levels"), |path| {
+            (path.extension()? == "toml").then(|| path.file_stem()).flatten()
+        })
+    }
+
+    fn app_names(&self) -> Result<Vec<String>> {
+        names_in(&self.root.join("apps"), |path| path.join("app.toml").is_file().then(|| path.file_name()).flatten())
+    }
+}
+
+/// The names `name_of` finds among a folder's entries, sorted.
+fn names_in(dir: &Path, name_of: impl Fn(&Path) -> Option<&std::ffi::OsStr>) -> Result<Vec<String>> {
+    let entries = std::fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let path = entry.with_context(|| format!("listing {}", dir.display()))?.path();
+        names.extend(name_of(&path).map(|name| name.to_string_lossy().into_owned()));
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Succeeds when `name` is one of `names`; else says which one was probably meant.
+fn check_name(kind: &str, name: &str, folder: &str, names: &[String]) -> Result<()> {
+    if names.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let near = names
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(known, name), known))
+        .filter(|(distance, known)| *distance <= known.len().max(3) / 2)
+        .min();
+    let meant = near.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default();
+    Err(Failure::usage(
+        format!("{kind} `{name}` is not in {folder}{meant}"),
+        format!("use one of: {}", names.join(", ")),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(name: &str) -> String {
+        let names = ["base", "byb", "linux"].map(str::to_owned);
+        check_name("level", name, "kernel/levels", &names).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_misspelt_name_gets_a_proposal() {
+        insta::assert_snapshot!(message("bybb"), @"level `bybb` is not in kernel/levels; did you mean `byb`?");
+        insta::assert_snapshot!(message("linxu"), @"level `linxu` is not in kernel/levels; did you mean `linux`?");
+    }
+
+    #[test]
+    fn a_strange_name_gets_none() {
+        insta::assert_snapshot!(message("production"), @"level `production` is not in kernel/levels");
+    }
+}
