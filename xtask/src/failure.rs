@@ -37,7 +37,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// The lines for the terminal and the exit status; kept apart from the printing so that it can be tested.
-fn describe(error: &anyhow::Error) -> (String, u8) {
+pub fn describe(error: &anyhow::Error) -> (String, u8) {
     let mut text = format!("error: {error:#}");
     let failure = error.chain().find_map(|cause| cause.downcast_ref::<Failure>());
     if let Some(failure) = failure {

@@ -139,7 +139,7 @@ mod tests {
         let hello = app(HELLO).unwrap();
         assert_eq!(hello.guest.memory_mib, 256);
         assert_eq!(hello.guest.ready, Ready::Exit);
-        assert_eq!(hello.guest.ports, []);
+        assert!(hello.guest.ports.is_empty());
     }
 
     #[test]
