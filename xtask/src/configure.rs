@@ -1,13 +1,77 @@
-//! Produces the kernel configuration.
+//! Produces the complete kernel configuration of a flavour: `allnoconfig` plus the fragments, every request checked.
 
+mod fragment;
+
+use crate::cache::Key;
+use crate::config::KernelFlavour;
 use crate::ctx::Ctx;
-use anyhow::{Result, bail};
+use crate::failure::Failure;
+use crate::{kernel, process};
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::PathBuf;
 
 /// Options of `configure`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The level whose kernel is configured.
+    #[arg(long, default_value = "byb")]
+    level: String,
+    /// Also write the configuration to this file.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
 
-/// Runs `configure`.
-pub fn run(_ctx: &Ctx, _args: Args) -> Result<()> {
-    bail!("`configure` is not built yet");
+/// Runs `configure`: prints where the configuration is.
+pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
+    let level = ctx.repo.level(&args.level)?;
+    let config = config(ctx, level.kernel)?;
+    if let Some(output) = args.output {
+        fs::copy(&config, &output).with_context(|| format!("writing {}", output.display()))?;
+    }
+    println!("{}", config.display());
+    Ok(())
+}
+
+/// The complete configuration of a flavour, as a file in the cache.
+pub fn config(ctx: &Ctx, flavour: KernelFlavour) -> Result<PathBuf> {
+    let requests = fragment::read(&fragments(ctx, flavour))?;
+    let asked = fragment::render(&requests);
+    // Kconfig asks the compiler what it can do, so another compiler may give another configuration.
+    let key = kernel::source_key(ctx, flavour)?.str("configure-v1").str(&asked).str(&kernel::compiler()?);
+    let step = ctx.cache.step(&format!("config-{flavour}"), &key, |out| {
+        let source = kernel::kernel_source(ctx, flavour)?;
+        let work = tempfile::tempdir_in(out).context("making a directory for Kconfig")?;
+        let wanted = work.path().join("fragments");
+        fs::write(&wanted, &asked).with_context(|| format!("writing {}", wanted.display()))?;
+        let mut make = kernel::make(ctx, &source, work.path())?;
+        make.env("KCONFIG_ALLCONFIG", &wanted).arg("allnoconfig");
+        process::run_logged("configuring", &mut make, &work.path().join("log"))?;
+        let complete = fs::read_to_string(work.path().join(".config")).context("reading what Kconfig made")?;
+        check(&requests, &complete)?;
+        fs::write(out.join("config"), complete).context("writing the configuration")
+    })?;
+    Ok(step.join("config"))
+}
+
+/// The fragments of a flavour in the order in which they are merged.
+fn fragments(ctx: &Ctx, flavour: KernelFlavour) -> Vec<PathBuf> {
+    let names: &[&str] = match flavour {
+        KernelFlavour::Vanilla => &["base.config"],
+        KernelFlavour::Ukl => &["base.config", "ukl.config"],
+    };
+    names.iter().map(|name| ctx.repo.root.join("kernel/config").join(name)).collect()
+}
+
+/// Stops when an option that was asked for did not come out as asked.
+fn check(requests: &[fragment::Request], config: &str) -> Result<()> {
+    let refusals = fragment::refusals(requests, config);
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    refusals.iter().for_each(|refusal| eprintln!("  {refusal}"));
+    Err(Failure::new(
+        format!("Kconfig refused {} of {} requested options, first {}", refusals.len(), requests.len(), refusals[0]),
+        "add what the option depends on to the fragment, or drop the request",
+    ))
 }

@@ -4,7 +4,8 @@ use crate::cache::Key;
 use crate::config::Source;
 use crate::ctx::Ctx;
 use crate::{fetch, process};
-use anyhow::Result;
+use anyhow::{Context, Result};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -21,6 +22,10 @@ pub fn unpacked(ctx: &Ctx, source: &Source) -> Result<PathBuf> {
 pub fn unpack_into(tarball: &Path, out: &Path) -> Result<()> {
     let mut tar = Command::new("tar");
     // Owned by whoever builds, also as root: the numbers in the tarball mean nothing here.
-    tar.args(["--extract", "--no-same-owner", "--strip-components=1", "--file"]).arg(tarball);
-    process::run(tar.arg("--directory").arg(out))
+    tar.args(["--extract", "--verbose", "--no-same-owner", "--strip-components=1", "--file"]).arg(tarball);
+    tar.arg("--directory").arg(out);
+    let name = tarball.file_name().unwrap_or_default().to_string_lossy();
+    let log = out.with_added_extension("log");
+    process::run_logged(&format!("unpacking {name}"), &mut tar, &log)?;
+    fs::remove_file(&log).with_context(|| format!("removing {}", log.display()))
 }
