@@ -1,13 +1,73 @@
-//! Removes what was built.
+//! Removes what was built, and what was downloaded if asked.
 
 use crate::ctx::Ctx;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
 
 /// Options of `clean`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Also remove the downloaded tarballs.
+    #[arg(long)]
+    all: bool,
+    /// Only remove what builds left that were interrupted.
+    #[arg(long, conflicts_with = "all")]
+    unfinished: bool,
+}
 
-/// Runs `clean`.
-pub fn run(_ctx: &Ctx, _args: Args) -> Result<()> {
-    bail!("`clean` is not built yet");
+/// Runs `clean`; says what it removes. Another `xtask` must not be building meanwhile.
+pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
+    let root = ctx.cache.root();
+    if args.unfinished {
+        return remove_unfinished(&root.join("steps"));
+    }
+    for folder in ["steps", "work"] {
+        remove(&root.join(folder))?;
+    }
+    if args.all {
+        remove(&ctx.cache.sources())?;
+    }
+    Ok(())
+}
+
+fn remove_unfinished(steps: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(steps) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let entry = entry.with_context(|| format!("listing {}", steps.display()))?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".unfinished-") {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a folder or file that may not exist.
+fn remove(path: &Path) -> Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Ok(()) => println!("removed {}", path.display()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("removing {}", path.display())),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_interrupted_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["kernel-1", ".unfinished-kernel-2"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        remove_unfinished(dir.path()).unwrap();
+        assert!(dir.path().join("kernel-1").exists());
+        assert!(!dir.path().join(".unfinished-kernel-2").exists());
+    }
 }

@@ -3,7 +3,7 @@
 use crate::ctx::{Ctx, Install};
 use crate::{audit, bench, boot, build, clean, configure, doctor, fetch, link, run, test};
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Unikernel Linux: link an application into the Linux kernel, boot it, test it, measure it.
 #[derive(Parser)]
@@ -45,11 +45,26 @@ enum Command {
     Clean(clean::Args),
 }
 
+impl Command {
+    /// Whether the command needs compilers and the virtual machine.
+    fn builds_or_boots(&self) -> bool {
+        use Command::{Bench, Boot, Build, Configure, Link, Run, Test};
+        matches!(self, Run(_) | Build(_) | Test(_) | Bench(_) | Configure(_) | Link(_) | Boot(_))
+    }
+}
+
 /// Parses the command line and runs what it asks for; a usage error ends the process with status 2.
 pub fn main() -> Result<()> {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let install = if cli.no_install { Install::Never } else { Install::Auto };
     let ctx = Ctx::new(install, cli.jobs.map(usize::from))?;
+    if let Some((_, arguments)) = matches.subcommand() {
+        check_names(&ctx, arguments)?;
+    }
+    if cli.command.builds_or_boots() {
+        doctor::prepare(&ctx)?;
+    }
     match cli.command {
         Command::Run(args) => run::run(&ctx, args),
         Command::Build(args) => build::run(&ctx, args),
@@ -65,10 +80,17 @@ pub fn main() -> Result<()> {
     }
 }
 
+/// Looks up what the command names before anything is installed or built for it.
+fn check_names(ctx: &Ctx, arguments: &ArgMatches) -> Result<()> {
+    let named = |id| arguments.try_get_one::<String>(id).ok().flatten();
+    named("app").map(|name| ctx.repo.app(name)).transpose()?;
+    named("level").map(|name| ctx.repo.level(name)).transpose()?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
