@@ -88,6 +88,12 @@ fn check_names(ctx: &Ctx, arguments: &ArgMatches) -> Result<()> {
     Ok(())
 }
 
+/// The names of the subcommands, for the check that the documents name no others.
+#[cfg(test)]
+pub fn subcommands() -> Vec<String> {
+    Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,1 +1,192 @@
-//! Not built yet.
+//! Tests over the repository itself: each fact in its one place, and nothing dangling.
+
+use crate::patches;
+use crate::repo::Repo;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Longest file that one reads in one sitting.
+const MAX_LINES: usize = 400;
+
+fn repo() -> Repo {
+    Repo { root: Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned() }
+}
+
+/// Every file of the checkout, relative to its top, without what git or cargo keep there.
+fn files() -> Vec<PathBuf> {
+    let root = repo().root;
+    let skipped = |name: &std::ffi::OsStr| name == ".git" || name == "target";
+    let walk = walkdir::WalkDir::new(&root).sort_by_file_name().into_iter();
+    walk.filter_entry(|entry| !skipped(entry.file_name()))
+        .map(Result::unwrap)
+        .filter(|entry| entry.file_type().is_file())
+        .map(|entry| entry.path().strip_prefix(&root).unwrap().to_owned())
+        .collect()
+}
+
+fn extension(path: &Path) -> &str {
+    path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(repo().root.join(path)).unwrap()
+}
+
+/// Fails with every finding, a line each.
+fn none(findings: Vec<String>) {
+    assert!(findings.is_empty(), "\n{}", findings.join("\n"));
+}
+
+#[test]
+fn the_series_names_every_patch_and_nothing_else() {
+    let series = read(Path::new("kernel/patches/series"));
+    let named: Vec<&str> = patches::names(&series).collect();
+    let there = fs::read_dir(repo().root.join("kernel/patches")).unwrap();
+    let there = there.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let there: BTreeSet<String> = there.filter(|name| name.ends_with(".patch")).collect();
+    assert_eq!(named.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), there);
+    assert!(named.is_sorted(), "patches are applied in the order of their numbers");
+}
+
+#[test]
+fn every_level_application_and_pin_is_valid() {
+    let repo = repo();
+    let levels: Vec<_> = repo.levels().unwrap().into_iter().map(|level| level.name).collect();
+    let sources = repo.sources().unwrap();
+    assert!(sources.contains(&repo.kernel().unwrap().source));
+    for app in repo.apps().unwrap() {
+        assert!(app.source.iter().all(|source| sources.contains(source)), "the pin of {} is not found", app.name);
+        for (level, reason) in &app.skip_levels {
+            assert!(levels.contains(level), "apps/{}: skips `{level}`, which is no level", app.name);
+            assert!(reason.len() > 10, "apps/{}: skips `{level}` without a reason", app.name);
+        }
+    }
+}
+
+#[test]
+fn no_tarball_is_pinned_twice() {
+    let mut seen = BTreeSet::new();
+    none(
+        repo()
+            .sources()
+            .unwrap()
+            .into_iter()
+            .filter(|source| !seen.insert(source.file.clone()))
+            .map(|source| format!("{} is pinned twice", source.file))
+            .collect(),
+    );
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    let prose_and_code = ["rs", "c", "h", "S", "s", "sh", "toml", "md", "config", "lds", "nix"];
+    none(
+        files()
+            .iter()
+            .filter(|path| prose_and_code.contains(&extension(path)))
+            .map(|path| (path, read(path).lines().count()))
+            .filter(|(_, lines)| *lines > MAX_LINES)
+            .map(|(path, lines)| format!("{}: {lines} lines, at most {MAX_LINES}; split it", path.display()))
+            .collect(),
+    );
+}
+
+#[test]
+fn no_path_or_mirror_of_one_machine_is_written_down() {
+    // In two halves, so that this file does not find itself.
+    let local = [("/ho", "me/"), ("/work/", "main"), ("/tmp", "/w/"), ("/root/", ".cargo"), ("deb.debian", ".org/")];
+    let mut findings = Vec::new();
+    for path in files() {
+        let Ok(text) = fs::read_to_string(repo().root.join(&path)) else {
+            continue;
+        };
+        for (number, line) in text.lines().enumerate() {
+            if local.iter().any(|(start, end)| line.contains(&format!("{start}{end}"))) {
+                findings.push(format!("{}:{}: {line}", path.display(), number + 1));
+            }
+        }
+    }
+    none(findings);
+}
+
+#[test]
+fn every_folder_says_what_lives_there() {
+    let files = files();
+    let folders: BTreeSet<_> = files
+        .iter()
+        .filter(|path| path.components().count() > 1)
+        .map(|path| path.components().next().unwrap().as_os_str().to_owned())
+        .filter(|name| !name.as_encoded_bytes().starts_with(b"."))
+        .collect();
+    let lacking = folders.iter().filter(|folder| !files.contains(&Path::new(folder).join("README.md")));
+    none(lacking.map(|folder| format!("{} has no README.md", folder.display())).collect());
+}
+
+#[test]
+fn every_source_file_is_part_of_the_program() {
+    let mut findings = Vec::new();
+    for path in files() {
+        let Ok(inside) = path.strip_prefix("xtask/src") else {
+            continue;
+        };
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        if extension(&path) != "rs" || stem == "main" {
+            continue;
+        }
+        // `a/mod.rs` and `a.rs` are declared by what contains `a`.
+        let (name, folder) = match stem {
+            "mod" => (inside.parent().unwrap().to_str().unwrap(), Path::new("xtask/src")),
+            _ => (stem, path.parent().unwrap()),
+        };
+        let parents = [folder.join("main.rs"), folder.join("mod.rs"), folder.with_extension("rs")];
+        let declared = parents.iter().filter_map(|parent| fs::read_to_string(repo().root.join(parent)).ok());
+        if !declared.into_iter().any(|text| text.contains(&format!("mod {name};"))) {
+            findings.push(format!("{} is not declared by its parent", path.display()));
+        }
+    }
+    none(findings);
+}
+
+#[test]
+fn every_command_in_the_documents_exists() {
+    let commands = crate::cli::subcommands();
+    let mut findings = Vec::new();
+    for path in files().iter().filter(|path| extension(path) == "md") {
+        for (number, line) in read(path).lines().enumerate() {
+            for rest in line.split("cargo xtask ").skip(1) {
+                let word: String = rest.chars().take_while(|c| c.is_ascii_lowercase()).collect();
+                if !word.is_empty() && !commands.contains(&word) {
+                    findings.push(format!("{}:{}: no command `{word}`", path.display(), number + 1));
+                }
+            }
+        }
+    }
+    none(findings);
+}
+
+#[test]
+fn every_claim_names_its_test_or_is_pending() {
+    let sources: String = files()
+        .iter()
+        .filter(|path| ["rs", "c", "toml"].contains(&extension(path)))
+        .map(|path| fs::read_to_string(repo().root.join(path)).unwrap())
+        .collect();
+    let claims = read(Path::new("docs/claims.md"));
+    let rows: Vec<Vec<&str>> = claims
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .skip(2)
+        .collect();
+    assert!(!rows.is_empty(), "docs/claims.md has no table");
+    let mut findings = Vec::new();
+    for row in rows {
+        assert_eq!(row.len(), 3, "claim | number | test: {row:?}");
+        let named: Vec<&str> = row[2].split('`').skip(1).step_by(2).collect();
+        if row[2] != "pending" && (named.is_empty() || !named.iter().all(|test| sources.contains(test))) {
+            findings.push(format!("{}: `{}` is neither a test nor `pending`", row[0], row[2]));
+        }
+    }
+    none(findings);
+}
