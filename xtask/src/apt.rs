@@ -60,7 +60,21 @@ pub fn download(address: &str, target: &Path) -> Result<()> {
     let mut helper = Command::new("/usr/lib/apt/apt-helper");
     // The unprivileged download user could not write into the cache of whoever runs this.
     helper.args(["-o", "APT::Sandbox::User=", "download-file", address]);
-    process::run(helper.arg(target))
+    // Our own standard output is for results.
+    process::run(helper.arg(target).stdout(std::io::stderr()))
+}
+
+/// Whether apt is told to use a proxy, which its own methods then have to do.
+pub fn uses_proxy() -> bool {
+    process::read(Command::new("apt-config").arg("dump")).is_ok_and(|dump| names_proxy(&dump))
+}
+
+fn names_proxy(dump: &str) -> bool {
+    let value = |line: &str| line.split_once(' ').map(|(key, value)| (key.to_ascii_lowercase(), value.to_owned()));
+    let mut settings = dump.lines().filter_map(value);
+    settings.any(|(key, value)| {
+        key.starts_with("acquire::http::proxy") && !matches!(value.as_str(), "\"\";" | "\"DIRECT\";")
+    })
 }
 
 #[cfg(test)]
@@ -79,6 +93,12 @@ mod tests {
             "http://b.example/x/",
         ]
         "#);
+    }
+
+    #[test]
+    fn a_proxy_of_apt_is_noticed() {
+        assert!(names_proxy("APT \"\";\nAcquire::http::Proxy \"http://proxy.example:3128\";\n"));
+        assert!(!names_proxy("Acquire::http::Proxy \"\";\nAcquire::Languages \"en\";\n"));
     }
 
     #[test]

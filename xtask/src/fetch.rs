@@ -49,7 +49,7 @@ pub fn fetch(ctx: &Ctx, source: &Source) -> Result<PathBuf> {
     }
     let partial = dir.join(format!("{}.partial", source.file));
     let addresses = apt::pool_addresses(&apt::archives()?, &source.pool_folder(), &source.file);
-    let mut tried = Vec::new();
+    let mut broken = None;
     for address in addresses {
         match download::download(&address, &partial) {
             Ok(Outcome::Complete) => {
@@ -58,12 +58,26 @@ pub fn fetch(ctx: &Ctx, source: &Source) -> Result<PathBuf> {
                     .with_context(|| format!("renaming {} to {}", partial.display(), path.display()))?;
                 return Ok(path);
             }
-            Ok(Outcome::Absent) => tried.push(format!("{address}: not there")),
-            Err(error) => tried.push(format!("{address}: {error:#}")),
+            Ok(Outcome::Absent) => eprintln!("  it is not there"),
+            Err(error) if error.is::<Failure>() => return Err(error),
+            Err(error) => {
+                eprintln!("  {error:#}");
+                broken = Some(format!("{address}: {error:#}"));
+            }
         }
     }
-    tried.iter().for_each(|line| eprintln!("  {line}"));
-    Err(unavailable(source, &path))
+    Err(broken.map_or_else(|| unavailable(source, &path), |last| unreachable_archive(source, &path, &last)))
+}
+
+/// What to say when an archive may have the file but does not give it.
+fn unreachable_archive(source: &Source, path: &Path, last: &str) -> anyhow::Error {
+    Failure::new(
+        format!("{} cannot be downloaded: {last}", source.file),
+        format!(
+            "check the network and run the same command again, it goes on where it ended; or put the file at {} by hand",
+            path.display()
+        ),
+    )
 }
 
 /// What to say when no archive has the file: a pool drops a version when a newer one replaces it.

@@ -2,6 +2,7 @@
 
 use super::progress::Progress;
 use crate::apt;
+use crate::failure::Failure;
 use anyhow::{Context, Result, bail};
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
@@ -27,7 +28,7 @@ pub enum Outcome {
 /// Downloads `address` to `partial`, going on from what `partial` holds already.
 pub fn download(address: &str, partial: &Path) -> Result<Outcome> {
     eprintln!("$ download {address}");
-    if !address.starts_with("http://") {
+    if !address.starts_with("http://") || apt::uses_proxy() {
         return apt::download(address, partial).map(|()| Outcome::Complete);
     }
     let mut fruitless = 0;
@@ -35,6 +36,8 @@ pub fn download(address: &str, partial: &Path) -> Result<Outcome> {
         let before = size(partial);
         match attempt(address, partial, before) {
             Ok(outcome) => return Ok(outcome),
+            // Another attempt would meet the same disk.
+            Err(error) if error.is::<Failure>() => return Err(error),
             Err(error) if size(partial) == before => {
                 fruitless += 1;
                 if fruitless == FRUITLESS_ATTEMPTS {
@@ -93,7 +96,7 @@ fn attempt(address: &str, partial: &Path, start: u64) -> Result<Outcome> {
         if count == 0 {
             break;
         }
-        file.write_all(&buffer[..count]).with_context(|| format!("writing {}", partial.display()))?;
+        file.write_all(&buffer[..count]).map_err(|error| unwritable(partial, &error))?;
         received += count as u64;
         progress.at(received);
     }
@@ -102,6 +105,13 @@ fn attempt(address: &str, partial: &Path, start: u64) -> Result<Outcome> {
     }
     progress.finish(received);
     Ok(Outcome::Complete)
+}
+
+fn unwritable(partial: &Path, error: &std::io::Error) -> anyhow::Error {
+    Failure::new(
+        format!("writing {}: {error}", partial.display()),
+        "free some space, or set UKL_CACHE to a folder on a larger disk; the same command goes on where it ended",
+    )
 }
 
 fn content_length<T>(response: &ureq::http::Response<T>) -> Option<u64> {
