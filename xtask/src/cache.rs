@@ -95,6 +95,11 @@ impl Cache {
         Ok(WorkDir { path, _lock: lock })
     }
 
+    /// What another process is building here right now, if anything, and which process that is.
+    pub fn busy(&self) -> Result<Option<String>> {
+        Lock::any_held(&self.root.join("locks"))
+    }
+
     /// Takes the exclusive lock `name`, for what has no step or work directory of its own.
     pub fn lock(&self, name: &str) -> Result<Lock> {
         let dir = self.root.join("locks");

@@ -1,6 +1,7 @@
 //! Removes what was built, and what was downloaded if asked.
 
 use crate::ctx::Ctx;
+use crate::failure::Failure;
 use anyhow::{Context, Result};
 use std::fs;
 use std::io::ErrorKind;
@@ -17,8 +18,11 @@ pub struct Args {
     unfinished: bool,
 }
 
-/// Runs `clean`; says what it removes. Another `xtask` must not be building meanwhile.
+/// Runs `clean`; says what it removes. Refuses while another `xtask` is building.
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
+    if let Some(work) = ctx.cache.busy()? {
+        return Err(Failure::new(format!("{work} is being worked on"), "end that process or wait for it, then clean"));
+    }
     let root = ctx.cache.root();
     if args.unfinished {
         return remove_unfinished(&root.join("steps"));

@@ -2,7 +2,6 @@
 
 mod fragment;
 
-use crate::cache::Key;
 use crate::config::KernelFlavour;
 use crate::ctx::Ctx;
 use crate::failure::Failure;

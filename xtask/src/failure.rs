@@ -18,6 +18,7 @@ pub struct Failure {
 
 impl Failure {
     /// The work failed: exit status 1.
+    #[expect(clippy::new_ret_no_self, reason = "a failure only ever travels as an error")]
     pub fn new(reason: impl Into<String>, next: impl Into<String>) -> anyhow::Error {
         Failure { reason: reason.into(), next: next.into(), usage: false }.into()
     }

@@ -40,4 +40,36 @@ impl Lock {
         writeln!(file, "process {}", std::process::id())?;
         Ok(Lock { _file: file })
     }
+
+    /// The first lock of a folder that some process holds, with its holder.
+    pub fn any_held(dir: &Path) -> Result<Option<String>> {
+        let Ok(entries) = std::fs::read_dir(dir) else {
+            return Ok(None);
+        };
+        for entry in entries {
+            let path = entry.with_context(|| format!("listing {}", dir.display()))?.path();
+            let file = File::open(&path).with_context(|| format!("opening the lock file {}", path.display()))?;
+            if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
+                let holder = std::io::read_to_string(file).unwrap_or_default();
+                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                return Ok(Some(format!("{name} ({})", holder.trim())));
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_held_lock_is_seen_with_its_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = Lock::take(dir.path(), "kernel").unwrap();
+        let held = Lock::any_held(dir.path()).unwrap().unwrap();
+        assert_eq!(held, format!("kernel (process {})", std::process::id()));
+        drop(lock);
+        assert_eq!(Lock::any_held(dir.path()).unwrap(), None);
+    }
 }
