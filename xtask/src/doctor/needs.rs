@@ -42,6 +42,7 @@ pub const NEEDS: &[Need] = &[
     need("xz-utils", Program("xz"), "unpacks the kernel"),
     need("bzip2", Program("bzip2"), "unpacks busybox"),
     need("qemu-system-x86", Program("qemu-system-x86_64"), "the virtual machine"),
+    need("e2fsprogs", Program("mke2fs"), "the virtual machine's data disk"),
     Need { optional: true, ..need("passt", Program("passt"), "the virtual machine's network") },
 ];
 
@@ -57,7 +58,8 @@ impl Places {
     pub fn of_this_machine() -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
         Places {
-            programs: std::env::split_paths(&path).collect(),
+            // Debian keeps administration programs outside the PATH of ordinary users.
+            programs: std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from)).collect(),
             headers: ["/usr/include", "/usr/include/x86_64-linux-gnu"].map(PathBuf::from).to_vec(),
         }
     }
@@ -96,7 +98,7 @@ mod tests {
         let places = Places { programs: vec![dir.path().to_owned()], headers: vec![dir.path().to_owned()] };
         insta::assert_snapshot!(
             packages(&places.missing()).join(" "),
-            @"libc6-dev flex bison bc libelf-dev patch xz-utils bzip2 qemu-system-x86 passt"
+            @"libc6-dev flex bison bc libelf-dev patch xz-utils bzip2 qemu-system-x86 e2fsprogs passt"
         );
     }
 }
