@@ -1,1 +1,136 @@
-//! Not built yet.
+//! The guest's file system: busybox, init, the application or its stub, and the files that its manifest names.
+
+use crate::app;
+use crate::cache::Key;
+use crate::config::{App, KernelFlavour, Level, Ready};
+use crate::cpio::Archive;
+use crate::ctx::Ctx;
+use crate::{busybox, process};
+use anyhow::{Context, Result};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The archive for `app` at `level`; `args` replace those of the manifest.
+pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>) -> Result<PathBuf> {
+    let busybox = busybox::busybox(ctx)?;
+    let ordinary = app::build_app(ctx, app)?.executable;
+    let init = ctx.repo.root.join("guest/init");
+    let program = program_name(app)?;
+    let args = args.unwrap_or(&app.guest.args);
+    let stub = (level.kernel == KernelFlavour::Ukl).then(|| stub(&app.name));
+
+    let mut key = Key::new("initramfs-v1").file(&busybox)?.file(&ordinary)?.file(&init)?;
+    key = key.str(&program).str(stub.as_deref().unwrap_or("")).str(&command(&program, args)).str(&ready(app));
+    for (target, file) in &app.guest.files {
+        key = key.str(target).file(&app.dir.join(file))?;
+    }
+    let dir = ctx.cache.step("initramfs", &key, |out| {
+        let mut tree = Tree::default();
+        for folder in ["proc", "sys", "dev", "bin", "usr/bin", "opt/process", "etc/ukl"] {
+            tree.folder(folder);
+        }
+        // The kernel opens this for init before anything is mounted.
+        tree.archive.character_device("dev/console", 0o600, (5, 1));
+        tree.file("bin/busybox", 0o755, &read(&busybox)?);
+        tree.file("init", 0o755, &read(&init)?);
+        tree.file("etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n");
+        tree.file("etc/group", 0o644, b"root:x:0:\nnogroup:x:65534:\n");
+        tree.file("etc/ukl/command", 0o644, command(&program, args).as_bytes());
+        tree.file("etc/ukl/ready", 0o644, ready(app).as_bytes());
+        let stripped = read(&without_debug_data(&ordinary, out)?)?;
+        match &stub {
+            None => tree.file(&format!("usr/bin/{program}"), 0o755, &stripped),
+            Some(stub) => {
+                tree.file(&format!("usr/bin/{program}"), 0o755, stub.as_bytes());
+                tree.file(&format!("opt/process/{program}"), 0o755, &stripped);
+            }
+        }
+        for (target, file) in &app.guest.files {
+            tree.file(target.trim_start_matches('/'), 0o644, &read(&app.dir.join(file))?);
+        }
+        std::fs::write(out.join("initramfs.cpio"), tree.archive.finish()).context("writing the initramfs")
+    })?;
+    Ok(dir.join("initramfs.cpio"))
+}
+
+/// The stub file that starts the linked-in application `name`.
+pub fn stub(name: &str) -> String {
+    format!("#UKL {name}\n")
+}
+
+/// The application's name as a program: the file name of what its build makes.
+pub fn program_name(app: &App) -> Result<String> {
+    let name = app.build.executable.file_name().and_then(|name| name.to_str());
+    Ok(name.with_context(|| format!("application `{}`: `build.executable` has no file name", app.name))?.to_owned())
+}
+
+/// The shell command that becomes the application.
+fn command(program: &str, args: &[String]) -> String {
+    let quoted = args.iter().map(|arg| format!(" '{}'", arg.replace('\'', r"'\''")));
+    format!("exec /usr/bin/{program}{}\n", quoted.collect::<String>())
+}
+
+fn ready(app: &App) -> String {
+    match app.guest.ready {
+        Ready::Tcp(port) => format!("tcp {port}\n"),
+        Ready::Exit => "exit\n".to_owned(),
+    }
+}
+
+/// A copy without what only a debugger reads: it would fill the guest's memory. Symbols stay, for profiling.
+fn without_debug_data(program: &Path, scratch: &Path) -> Result<PathBuf> {
+    let copy = scratch.join("program");
+    let mut objcopy = std::process::Command::new("objcopy");
+    process::read(objcopy.arg("--strip-debug").arg(program).arg(&copy))?;
+    Ok(copy)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("reading {}", path.display()))
+}
+
+/// An archive that adds parent folders by itself.
+#[derive(Default)]
+struct Tree {
+    archive: Archive,
+    folders: BTreeSet<String>,
+}
+
+impl Tree {
+    fn folder(&mut self, name: &str) {
+        for (at, _) in name.match_indices('/').chain([(name.len(), "")]) {
+            if self.folders.insert(name[..at].to_owned()) {
+                self.archive.directory(&name[..at], 0o755);
+            }
+        }
+    }
+
+    fn file(&mut self, name: &str, permissions: u32, content: &[u8]) {
+        if let Some((folder, _)) = name.rsplit_once('/') {
+            self.folder(folder);
+        }
+        self.archive.file(name, permissions, content);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_survive_the_shell() {
+        let args = ["a b", "it's", "$HOME"].map(str::to_owned);
+        insta::assert_snapshot!(command("hello", &args), @r"exec /usr/bin/hello 'a b' 'it'\''s' '$HOME'");
+    }
+
+    #[test]
+    fn folders_come_before_what_is_in_them_and_once() {
+        let mut tree = Tree::default();
+        tree.file("a/b/c", 0o644, b"");
+        tree.file("a/b/d", 0o644, b"");
+        let text = String::from_utf8_lossy(&tree.archive.finish()).into_owned();
+        let at = |name: &str| text.match_indices(&format!("{name}\0")).count();
+        assert_eq!((at("a"), at("a/b"), at("a/b/c")), (1, 1, 1));
+        assert!(text.find("a/b\0") < text.find("a/b/c\0"));
+    }
+}

@@ -1,1 +1,137 @@
-//! Not built yet.
+//! Talks to an application once, as a client would, and says what came back.
+
+use crate::config::{self, App, KernelFlavour, Level, Ready};
+use crate::resp::{Client, Reply};
+use crate::run::{READY_DEADLINE, finish};
+use crate::vm::console::{Banner, Event};
+use crate::vm::{Plan, Vm};
+use anyhow::{Context, Result, ensure};
+use regex::Regex;
+use serde::Deserialize;
+use std::time::Duration;
+
+/// How long one answer may take.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
+
+/// `apps/NAME/smoke.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Script {
+    /// How requests travel.
+    protocol: Protocol,
+    /// What is asked, in this order.
+    exchange: Vec<Exchange>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Protocol {
+    /// The Redis protocol, to the application's first port.
+    Resp,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exchange {
+    /// The command's words.
+    send: Vec<String>,
+    /// A regular expression that the answer matches.
+    expect: String,
+}
+
+/// Waits for the application, asks it what its `smoke.toml` says, checks where it runs, and stops the machine. An
+/// application that runs to its end has to end with status 0.
+pub fn smoke(app: &App, level: &Level, plan: &Plan, vm: &mut Vm) -> Result<()> {
+    match app.guest.ready {
+        Ready::Exit => {
+            let status = finish(vm)?;
+            ensure!(status == 0, "the application ended with status {status}");
+            check_banner(level, vm)?;
+        }
+        Ready::Tcp(_) => {
+            vm.wait_ready(READY_DEADLINE)?;
+            let path = app.dir.join("smoke.toml");
+            let script: Script = config::read(&path)?;
+            let port = plan.forwards.first().context("the application has no port")?.host;
+            converse(&script, port).map_err(|error| vm.failure(format!("{error:#}")))?;
+            vm.poll()?;
+            check_banner(level, vm)?;
+            vm.stop()?;
+        }
+    }
+    if let Some(line) = vm.trouble() {
+        return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
+    }
+    println!("smoke test of {} at level {}: passed", app.name, level.name);
+    Ok(())
+}
+
+fn converse(script: &Script, port: u16) -> Result<()> {
+    let Protocol::Resp = script.protocol;
+    let mut client = Client::connect(port, ANSWER_DEADLINE)?;
+    for exchange in &script.exchange {
+        let line = exchange.send.join(" ");
+        let words: Vec<_> = exchange.send.iter().map(String::as_bytes).collect();
+        let reply = client.call(&words).with_context(|| format!("`{line}`"))?;
+        let text = reply.to_string().replace('\r', "");
+        println!("> {line}");
+        println!("{}", text.trim_end());
+        let expected = Regex::new(&exchange.expect).with_context(|| format!("`{}`", exchange.expect))?;
+        let is_error = matches!(reply, Reply::Error(_));
+        ensure!(!is_error && expected.is_match(&text), "`{line}` was answered {text:?}; /{expected}/ was expected");
+    }
+    Ok(())
+}
+
+/// Compares what the application said about itself at its start with the level that was asked for, and prints it.
+fn check_banner(level: &Level, vm: &Vm) -> Result<()> {
+    let banner = vm.events.iter().find_map(|event| match event {
+        Event::Banner(banner) => Some(banner),
+        _ => None,
+    });
+    let Some(banner) = banner else {
+        return Err(vm.failure("the application never printed its `ukl: level=… cpl=… pid=…` line".to_owned()));
+    };
+    println!("level {}, CPL {} (process {} in the guest)", banner.level, banner.cpl, banner.pid);
+    match mismatch(level, banner) {
+        None => Ok(()),
+        Some(reason) => Err(vm.failure(reason)),
+    }
+}
+
+/// The kernel half of the machine is ring 0; an ordinary process is ring 3.
+pub fn mismatch(level: &Level, banner: &Banner) -> Option<String> {
+    let cpl = match level.kernel {
+        KernelFlavour::Ukl => 0,
+        KernelFlavour::Vanilla => 3,
+    };
+    (banner.level != level.name || banner.cpl != cpl).then(|| {
+        format!(
+            "the application runs at level {} with CPL {}; level {} with CPL {cpl} was expected",
+            banner.level, banner.cpl, level.name
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::LevelOptions;
+
+    #[test]
+    fn an_ordinary_process_does_not_pass_for_a_linked_in_one() {
+        let level = Level {
+            name: "byb".to_owned(),
+            summary: String::new(),
+            kernel: KernelFlavour::Ukl,
+            options: LevelOptions { bypass: true },
+        };
+        let banner = |level: &str, cpl| Banner { level: level.to_owned(), cpl, pid: 43 };
+        assert_eq!(mismatch(&level, &banner("byb", 0)), None);
+        insta::assert_snapshot!(
+            mismatch(&level, &banner("linux", 3)).unwrap(),
+            @"the application runs at level linux with CPL 3; level byb with CPL 0 was expected"
+        );
+        assert!(mismatch(&level, &banner("byb", 3)).is_some());
+    }
+}

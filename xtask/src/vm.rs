@@ -1,1 +1,224 @@
-//! Not built yet.
+//! A running virtual machine: started, watched through its console, and never outliving this process.
+
+mod accel;
+pub mod console;
+pub mod disk;
+pub mod interrupt;
+pub mod shell;
+
+use crate::ctx::Ctx;
+use crate::net::{self, Connection, Forward};
+use crate::qemu::{self, Accelerator, Machine};
+use crate::{failure::Failure, process};
+use anyhow::{Context, Result};
+use console::Event;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long the machine may take to stop when asked, the application's last saving included.
+const STOP_DEADLINE: Duration = Duration::from_secs(20);
+/// How often the console's log is looked at.
+const POLL: Duration = Duration::from_millis(20);
+/// How many lines of the console a failure shows.
+const TAIL_LINES: usize = 25;
+
+/// What to boot.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Names the log file: application, level and whatever tells concurrent machines apart.
+    pub name: String,
+    /// The kernel's flavour, for which the choice of the accelerator is remembered.
+    pub flavour: String,
+    pub kernel: PathBuf,
+    pub initramfs: PathBuf,
+    /// `None` chooses: KVM where it works.
+    pub accelerator: Option<Accelerator>,
+    pub memory_mib: u32,
+    pub cpus: u32,
+    pub forwards: Vec<Forward>,
+    pub disk: Option<PathBuf>,
+    /// Words for the kernel's command line; see `guest/init`.
+    pub append: Vec<String>,
+}
+
+/// A machine.
+#[derive(Debug)]
+pub struct Vm {
+    child: Child,
+    /// Everything that the console printed.
+    pub log: PathBuf,
+    pub accelerator: Accelerator,
+    sockets: tempfile::TempDir,
+    offset: u64,
+    partial: Vec<u8>,
+    /// What the console said so far, oldest first.
+    pub events: Vec<Event>,
+    // Dropped after QEMU has been killed.
+    _connection: Connection,
+}
+
+impl Vm {
+    /// Starts the machine; it is up when `wait_ready` returns.
+    pub fn boot(ctx: &Ctx, plan: &Plan) -> Result<Vm> {
+        let accelerator = match plan.accelerator {
+            Some(accelerator) => accelerator,
+            None => accel::choose(ctx, plan)?,
+        };
+        let logs = ctx.cache.root().join("logs");
+        std::fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
+        let log = logs.join(format!("{}.log", plan.name));
+        std::fs::File::create(&log).with_context(|| format!("creating {}", log.display()))?;
+        // A socket's path is short: at most 107 bytes.
+        let sockets = tempfile::Builder::new().prefix("ukl-").tempdir().context("making a directory for sockets")?;
+        let connection = net::connect(&plan.forwards, &logs.join(format!("{}-passt.log", plan.name)))?;
+        let machine = Machine {
+            kernel: plan.kernel.clone(),
+            initramfs: plan.initramfs.clone(),
+            accelerator,
+            memory_mib: plan.memory_mib,
+            cpus: plan.cpus,
+            network: connection.network.clone(),
+            disk: plan.disk.clone(),
+            append: plan.append.clone(),
+            log: log.clone(),
+            shell_socket: sockets.path().join("shell"),
+            control_socket: sockets.path().join("control"),
+        };
+        let mut command = Command::new(qemu::PROGRAM);
+        command.args(qemu::arguments(&machine)).stdin(Stdio::null()).stdout(Stdio::null());
+        let errors = std::fs::File::create(logs.join(format!("{}-qemu.log", plan.name)))?;
+        // Ctrl-C is for us: we stop the machine in order.
+        process::die_with_parent(&mut command).stderr(errors).process_group(0);
+        if let Some(socket) = &connection.socket {
+            net::inherit(&mut command, socket);
+        }
+        let child = command.spawn().map_err(|error| {
+            Failure::new(
+                format!("starting {}: {error}", qemu::PROGRAM),
+                "run `cargo xtask doctor`, which names the Debian package that has it",
+            )
+        })?;
+        Ok(Vm {
+            child,
+            log,
+            accelerator,
+            sockets,
+            offset: 0,
+            partial: Vec::new(),
+            events: Vec::new(),
+            _connection: connection,
+        })
+    }
+
+    /// Where to connect to the shell on hvc0.
+    pub fn shell_socket(&self) -> PathBuf {
+        self.sockets.path().join("shell")
+    }
+
+    /// Connects to the shell; the machine must be ready.
+    pub fn shell(&self) -> Result<shell::Shell> {
+        shell::Shell::connect(&self.shell_socket())
+    }
+
+    /// Waits until the machine or its application is ready.
+    pub fn wait_ready(&mut self, deadline: Duration) -> Result<()> {
+        self.wait_for("the machine to be ready", deadline, |event| matches!(event, Event::Ready(_)))
+    }
+
+    /// Waits until the console has said what `wanted` accepts, now or earlier. Fails at once when the kernel is in
+    /// trouble, the application has ended, or the machine has; a failure shows the end of the console's log.
+    pub fn wait_for(&mut self, what: &str, deadline: Duration, wanted: impl Fn(&Event) -> bool) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            // Asked before the log is read, so that no last line is missed.
+            let ended = self.ended()?;
+            self.poll()?;
+            if self.events.iter().any(&wanted) {
+                return Ok(());
+            }
+            let reason = match self.events.iter().find(|e| matches!(e, Event::Trouble(_) | Event::Exit(_))) {
+                Some(Event::Trouble(line)) => format!("the guest's kernel is in trouble: {line}"),
+                Some(Event::Exit(status)) => format!("the application ended with status {status}"),
+                _ if ended.is_some() => format!("QEMU ended ({})", ended.map(|s| s.to_string()).unwrap_or_default()),
+                _ if interrupt::requested() => "interrupted".to_owned(),
+                _ if start.elapsed() > deadline => format!("nothing happened within {} s", deadline.as_secs()),
+                _ => {
+                    std::thread::sleep(POLL);
+                    continue;
+                }
+            };
+            return Err(self.failure(format!("waiting for {what}: {reason}")));
+        }
+    }
+
+    /// Reads what the console printed since the last look.
+    pub fn poll(&mut self) -> Result<()> {
+        let mut file = std::fs::File::open(&self.log).with_context(|| format!("opening {}", self.log.display()))?;
+        file.seek(SeekFrom::Start(self.offset))?;
+        let mut bytes = Vec::new();
+        self.offset += file.read_to_end(&mut bytes)? as u64;
+        self.partial.extend(bytes);
+        while let Some(end) = self.partial.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.partial.drain(..=end).collect();
+            self.events.extend(console::event(String::from_utf8_lossy(&line).trim_end()));
+        }
+        Ok(())
+    }
+
+    /// QEMU's exit status, if it has ended.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_wait().context("asking for QEMU's state")
+    }
+
+    /// The kernel's first complaint, if there is one.
+    pub fn trouble(&self) -> Option<&str> {
+        self.events.iter().find_map(|event| match event {
+            Event::Trouble(line) => Some(line.as_str()),
+            _ => None,
+        })
+    }
+
+    /// An error that comes with the end of the console's log and says where the rest is.
+    pub fn failure(&self, reason: String) -> anyhow::Error {
+        eprint!("{}", tail(&self.log));
+        Failure::new(reason, format!("read the console's log {}", self.log.display()))
+    }
+
+    /// Asks the application to end and the machine to stop, and waits for it.
+    pub fn stop(&mut self) -> Result<()> {
+        let path = self.sockets.path().join("control");
+        let mut control = UnixStream::connect(&path).with_context(|| format!("connecting to {}", path.display()))?;
+        control.write_all(b"stop\n").context("asking the machine to stop")?;
+        self.wait_end(STOP_DEADLINE)
+    }
+
+    /// Waits until the machine has stopped by itself.
+    pub fn wait_end(&mut self, deadline: Duration) -> Result<()> {
+        let start = Instant::now();
+        while self.ended()?.is_none() {
+            if start.elapsed() > deadline {
+                return Err(self.failure(format!("the machine did not stop within {} s", deadline.as_secs())));
+            }
+            std::thread::sleep(POLL);
+        }
+        self.poll()
+    }
+}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The last lines of the console, indented.
+fn tail(log: &Path) -> String {
+    let text = String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).replace('\r', "");
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].iter().map(|line| format!("  | {line}\n")).collect()
+}

@@ -1,0 +1,46 @@
+//! Which accelerator to use: KVM where a trial boot ends well, else emulation.
+
+use super::{Plan, Vm};
+use crate::cache::Key;
+use crate::ctx::Ctx;
+use crate::process;
+use crate::qemu::{self, Accelerator};
+use anyhow::{Context, Result};
+use std::fs::OpenOptions;
+use std::process::Command;
+use std::time::Duration;
+
+/// A machine that KVM can boot is up long before this.
+const TRIAL_DEADLINE: Duration = Duration::from_secs(8);
+
+/// The accelerator for machines like `plan`. The outcome of the trial is kept per host kernel, QEMU and guest kernel
+/// flavour.
+pub fn choose(ctx: &Ctx, plan: &Plan) -> Result<Accelerator> {
+    if OpenOptions::new().read(true).write(true).open("/dev/kvm").is_err() {
+        return Ok(Accelerator::Tcg);
+    }
+    let qemu = process::read(Command::new(qemu::PROGRAM).arg("--version"))?;
+    let host = std::fs::read_to_string("/proc/version").unwrap_or_default();
+    let key = Key::new("accelerator-v1").str(&qemu).str(&host).str(&plan.flavour);
+    let dir = ctx.cache.step("accelerator", &key, |out| {
+        let works = trial(ctx, plan);
+        eprintln!("KVM: {}", if works { "a trial boot works" } else { "a trial boot fails, so machines are emulated" });
+        std::fs::write(out.join("kvm"), if works { "yes" } else { "no" }).context("writing the outcome")
+    })?;
+    let outcome = std::fs::read_to_string(dir.join("kvm")).context("reading the outcome of the trial boot")?;
+    Ok(if outcome == "yes" { Accelerator::Kvm } else { Accelerator::Tcg })
+}
+
+/// Boots the same kernel without network and disk, up to the point where init stops it.
+fn trial(ctx: &Ctx, plan: &Plan) -> bool {
+    let plan = Plan {
+        name: format!("{}-kvm-trial", plan.name),
+        accelerator: Some(Accelerator::Kvm),
+        forwards: vec![],
+        disk: None,
+        append: vec!["UKL_TRIAL=1".to_owned()],
+        ..plan.clone()
+    };
+    let booted = Vm::boot(ctx, &plan).and_then(|mut vm| vm.wait_ready(TRIAL_DEADLINE));
+    booted.is_ok()
+}

@@ -1,0 +1,101 @@
+//! The shell on the guest's console hvc0, driven by a program.
+
+use anyhow::{Context, Result, bail};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Ends each command's output, followed by the status.
+const MARK: &str = "UKL-DONE";
+
+/// A shell that runs one command at a time.
+#[derive(Debug)]
+pub struct Shell {
+    stream: UnixStream,
+}
+
+/// What a command printed, standard error included, and its exit status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    pub text: String,
+    pub status: i32,
+}
+
+impl Shell {
+    /// Connects to the console's socket and switches echo and prompts off.
+    pub fn connect(socket: &Path) -> Result<Self> {
+        let stream = UnixStream::connect(socket).with_context(|| format!("connecting to {}", socket.display()))?;
+        let mut shell = Shell { stream };
+        // The first command may be echoed; the second one's answer proves that echo is off.
+        shell.run("stty -echo; PS1=; PS2=", Duration::from_secs(20))?;
+        let output = shell.run("echo quiet", Duration::from_secs(10))?;
+        anyhow::ensure!(output.text == "quiet", "the guest's shell answered {:?} to `echo quiet`", output.text);
+        Ok(shell)
+    }
+
+    /// Runs a command line and waits for its end.
+    pub fn run(&mut self, command: &str, deadline: Duration) -> Result<Output> {
+        // The quotes keep an echo of this line from looking like the mark.
+        let line = format!("{{ {command}\n}} 2>&1; echo \"\"{}\"{} $?\"\n", &MARK[..4], &MARK[4..]);
+        self.stream.write_all(line.as_bytes()).context("writing to the guest's shell")?;
+        let start = Instant::now();
+        let mut seen = Vec::new();
+        let mut buffer = [0; 4096];
+        loop {
+            if let Some(output) = parse(&String::from_utf8_lossy(&seen)) {
+                return Ok(output);
+            }
+            let left = deadline.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                let text = String::from_utf8_lossy(&seen).replace('\r', "");
+                bail!(
+                    "`{command}` did not end in the guest within {} s; it printed {:?}",
+                    deadline.as_secs(),
+                    text.trim()
+                );
+            }
+            self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+            match self.stream.read(&mut buffer) {
+                Ok(0) => bail!("the machine ended while `{command}` was running in it"),
+                Ok(count) => seen.extend(&buffer[..count]),
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut | std::io::ErrorKind::Interrupted
+                    ) => {}
+                Err(error) => return Err(error).context("reading from the guest's shell"),
+            }
+        }
+    }
+}
+
+/// The output, once the mark and its line end are there. The mark may follow output that has no line end.
+fn parse(seen: &str) -> Option<Output> {
+    let (text, rest) = seen.rsplit_once(MARK)?;
+    let (status, _) = rest.split_once('\n')?;
+    let status = status.trim().parse().ok()?;
+    Some(Output { text: text.replace('\r', "").trim_end_matches('\n').to_owned(), status })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_ends_at_the_mark() {
+        let output = |text: &str, status| Some(Output { text: text.to_owned(), status });
+        assert_eq!(parse("a\r\nb\r\nUKL-DONE 0\r\n"), output("a\nb", 0));
+        assert_eq!(parse("no line endUKL-DONE 137\r\n"), output("no line end", 137));
+        assert_eq!(parse("a\r\nUKL-DONE 1"), None);
+        assert_eq!(parse("echo \"\"UKL-\"DONE $?\"\r\n"), None);
+    }
+
+    #[test]
+    fn a_command_that_does_not_end_is_reported_with_what_it_printed() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        far.write_all(b"half\r\n").unwrap();
+        let error = Shell { stream: near }.run("sleep 9", Duration::from_millis(50)).unwrap_err().to_string();
+        assert!(error.contains("`sleep 9` did not end") && error.contains("half"), "{error}");
+    }
+}
