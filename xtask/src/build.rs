@@ -1,13 +1,36 @@
 //! Builds the image of an application at a level.
 
 use crate::ctx::Ctx;
-use anyhow::{Result, bail};
+use crate::{app, link};
+use anyhow::Result;
 
 /// Options of `build`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The application: a folder of apps/.
+    app: String,
+    /// The level: a file of kernel/levels.
+    #[arg(long, default_value = "byb")]
+    level: String,
+    /// Only the program and its object, which all levels share; no kernel.
+    #[arg(long)]
+    program: bool,
+}
 
 /// Runs `build`.
-pub fn run(_ctx: &Ctx, _args: Args) -> Result<()> {
-    bail!("`build` is not built yet");
+pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
+    let app = ctx.repo.app(&args.app)?;
+    let level = ctx.repo.level(&args.level)?;
+    if args.program {
+        let built = app::build_app(ctx, &app)?;
+        println!("source   {}", app::editable_source(ctx, &app)?.display());
+        println!("program  {}", built.executable.display());
+        println!("object   {}", built.object.display());
+        return Ok(());
+    }
+    let image = link::image(ctx, &app, &level)?;
+    println!("source   {}", app::editable_source(ctx, &app)?.display());
+    println!("bzimage  {}", image.bzimage.display());
+    println!("vmlinux  {}", image.vmlinux.display());
+    Ok(())
 }

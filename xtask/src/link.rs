@@ -1,13 +1,127 @@
 //! Links an application into a built kernel.
 
+mod descriptor;
+mod object;
+
+use crate::app::{self, BuiltApp};
+use crate::cache::Key;
+use crate::config::{App, KernelFlavour, Level};
 use crate::ctx::Ctx;
-use anyhow::{Result, bail};
+use crate::failure::Failure;
+use crate::kernel::{self, KernelBuild};
+use crate::process;
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Options of `link`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The application: a folder of apps/.
+    app: String,
+    /// The level: a file of kernel/levels.
+    #[arg(long, default_value = "byb")]
+    level: String,
+    /// Stop at the application's object, which `make UKL_APP=` takes.
+    #[arg(long)]
+    object: bool,
+}
 
 /// Runs `link`.
-pub fn run(_ctx: &Ctx, _args: Args) -> Result<()> {
-    bail!("`link` is not built yet");
+pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
+    let app = ctx.repo.app(&args.app)?;
+    let level = ctx.repo.level(&args.level)?;
+    if args.object {
+        if level.kernel != KernelFlavour::Ukl {
+            return Err(Failure::usage(
+                format!("level `{}` links nothing into its kernel", level.name),
+                "name a level with kernel = \"ukl\"",
+            ));
+        }
+        println!("{}", object::level_object(ctx, &app, &app::build_app(ctx, &app)?, &level)?.display());
+        return Ok(());
+    }
+    let image = image(ctx, &app, &level)?;
+    println!("{}", image.bzimage.display());
+    Ok(())
+}
+
+/// A bootable kernel.
+#[derive(Clone, Debug)]
+pub struct Image {
+    pub bzimage: PathBuf,
+    /// With symbols, for a debugger.
+    pub vmlinux: PathBuf,
+}
+
+/// The image of an application at a level: for `linux` the vanilla kernel, else the patched one with the application in.
+///
+/// Everything is built first that is missing. When nothing changed, this costs what the application's make costs.
+pub fn image(ctx: &Ctx, app: &App, level: &Level) -> Result<Image> {
+    if let Some(reason) = app.skip_levels.get(&level.name) {
+        return Err(Failure::usage(
+            format!("{} does not run at level `{}`: {reason}", app.name, level.name),
+            format!("use another level, or remove the line from {}", app.dir.join("app.toml").display()),
+        ));
+    }
+    let built = app::build_app(ctx, app)?;
+    let kernel = kernel::kernel(ctx, level.kernel)?;
+    match level.kernel {
+        KernelFlavour::Vanilla => link_kernel(ctx, &kernel, "vanilla", None),
+        KernelFlavour::Ukl => with_app(ctx, &kernel, app, &built, level),
+    }
+}
+
+fn with_app(ctx: &Ctx, kernel: &KernelBuild, app: &App, built: &BuiltApp, level: &Level) -> Result<Image> {
+    let object = object::level_object(ctx, app, built, level)?;
+    link_kernel(ctx, kernel, &format!("{}-{}", app.name, level.name), Some(&object))
+}
+
+/// Runs the kernel's own last steps in a copy of its object tree, whose times are kept: so make finds every object up to
+/// date and only links.
+fn link_kernel(ctx: &Ctx, kernel: &KernelBuild, name: &str, object: Option<&Path>) -> Result<Image> {
+    let mut key = Key::new("image-v1").str(&kernel.key);
+    if let Some(object) = object {
+        key = key.file(object)?;
+    }
+    let kind = format!("image-{name}");
+    let dir = ctx.cache.step(&kind, &key, |out| {
+        // One copy of the tree per name; it stays, so that the next link of the same name copies nothing.
+        let work = ctx.cache.work(&kind, &Key::new("image-work-v1").str(&kernel.key))?;
+        let tree = work.path.join("tree");
+        if !tree.is_dir() {
+            let partial = work.path.join("tree.partial");
+            if partial.exists() {
+                fs::remove_dir_all(&partial).with_context(|| format!("removing {}", partial.display()))?;
+            }
+            process::run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(&kernel.output).arg(&partial))?;
+            fs::rename(&partial, &tree).with_context(|| format!("creating {}", tree.display()))?;
+        }
+        let mut make = kernel::make(ctx, &kernel.source, &tree)?;
+        if let Some(object) = object {
+            make.arg(format!("UKL_APP={}", object.display()));
+        }
+        make.arg("bzImage");
+        let log = work.path.join("link.log");
+        process::run_logged(&format!("linking {name}"), &mut make, &log).map_err(|error| reach(error, &log))?;
+        for (file, target) in [("arch/x86/boot/bzImage", "bzImage"), ("vmlinux", "vmlinux")] {
+            let from = tree.join(file);
+            fs::copy(&from, out.join(target)).with_context(|| format!("copying {}", from.display()))?;
+        }
+        Ok(())
+    })?;
+    Ok(Image { bzimage: dir.join("bzImage"), vmlinux: dir.join("vmlinux") })
+}
+
+/// Adds what to do to the linker's words for data that is too far away.
+fn reach(error: anyhow::Error, log: &Path) -> anyhow::Error {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    if text.contains("relocation truncated to fit") {
+        return Failure::new(
+            format!("{error:#}: the application's data lies beyond the reach of its code"),
+            format!("make its static data smaller than 24 MiB, for example with malloc; see {}", log.display()),
+        );
+    }
+    error
 }

@@ -1,1 +1,193 @@
-//! Not built yet.
+//! The application's compiler: gcc with our headers, libraries, code model and linker.
+//!
+//! ```text
+//! bin/ukl-cc       what an application's build system calls
+//! bin/ld           our linker wrapper (ldwrap.rs), found by gcc through -B
+//! bin/ukl-process-cc   gcc for ordinary static programs of the guest, the code model left alone
+//! include/         C library, kernel and <ukl.h> headers
+//! linux/lib, ukl/lib   the two builds of C library and runtime
+//! app.lds          the partial link
+//! base.o           the system-call stubs of the base path
+//! ```
+
+use crate::cache::Key;
+use crate::config::KernelFlavour;
+use crate::ctx::Ctx;
+use crate::musl::{self, Flavour};
+use crate::{kernel, process, syscalls};
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The finished toolchain.
+#[derive(Clone, Debug)]
+pub struct Toolchain {
+    pub dir: PathBuf,
+}
+
+impl Toolchain {
+    /// The compiler for applications, with which both the process and the kernel object come out.
+    pub fn cc(&self) -> PathBuf {
+        self.dir.join("bin/ukl-cc")
+    }
+
+    /// The compiler for static programs that are ordinary processes at every level, busybox for example.
+    pub fn process_cc(&self) -> Vec<String> {
+        vec![self.dir.join("bin/ukl-process-cc").display().to_string()]
+    }
+
+    /// The stubs that the level link of a level without bypass adds.
+    pub fn base_stubs(&self) -> PathBuf {
+        self.dir.join("base.o")
+    }
+}
+
+/// What every application is compiled with. Data has low addresses and text high ones, so symbols need sign-extended
+/// 32-bit addresses: the kernel code model. The thread pointer is %fs as in every process; the local-exec model, because
+/// the thread-local storage of one static image is at constant offsets from it.
+const CODE_FLAGS: &str = "-mcmodel=kernel -fno-pic -fno-pie -ftls-model=local-exec -fcf-protection=none \
+                          -mstack-protector-guard=tls -mstack-protector-guard-reg=fs -mstack-protector-guard-offset=40";
+/// Options of an application's build system that contradict them, or that make objects which are not machine code yet.
+const REFUSED_FLAGS: &str = "%<fPIC %<fpic %<fPIE %<fpie %<pie %<static-pie %<rdynamic %<flto* %<mcmodel=*";
+
+/// Builds the toolchain if its parts have changed.
+pub fn toolchain(ctx: &Ctx) -> Result<Toolchain> {
+    let libraries = [musl::musl(ctx, Flavour::Process)?, musl::musl(ctx, Flavour::Kernel)?];
+    let headers = kernel_headers(ctx)?;
+    let runtime = ctx.repo.root.join("app-runtime");
+    let stubs = syscalls::stubs(&syscalls::read(&kernel::kernel_source(ctx, KernelFlavour::Vanilla)?)?);
+    let mut key =
+        Key::new("toolchain-v1").str(&stubs).str(CODE_FLAGS).str(REFUSED_FLAGS).str(&headers.to_string_lossy());
+    key = key.str(include_str!("toolchain.rs")).str(include_str!("ldwrap.rs"));
+    for library in &libraries {
+        key = key.str(&library.to_string_lossy());
+    }
+    key = key.tree(&runtime.join("src"))?.tree(&runtime.join("include"))?;
+    key = key.file(&runtime.join("Cargo.toml"))?.file(&runtime.join("app.lds"))?;
+    let place = ctx.cache.step_path("toolchain", &key);
+    let dir = ctx.cache.step("toolchain", &key, |out| {
+        for (name, library) in ["linux", "ukl"].iter().zip(&libraries) {
+            let lib = out.join(name).join("lib");
+            copy(&library.join("lib"), &lib)?;
+            runtime_library(&runtime, out, name)?;
+        }
+        copy(&libraries[0].join("include"), &out.join("include"))?;
+        copy(&headers.join("include"), &out.join("include"))?;
+        copy(&runtime.join("include"), &out.join("include"))?;
+        write(&out.join("app.lds"), &fs::read_to_string(runtime.join("app.lds"))?)?;
+        write(&out.join("base.s"), &stubs)?;
+        process::run(Command::new("gcc").arg("-c").arg(out.join("base.s")).arg("-o").arg(out.join("base.o")))?;
+        fs::create_dir(out.join("bin"))?;
+        // A copy: cargo may replace or remove the running program while make still calls the linker.
+        fs::copy("/proc/self/exe", out.join("bin/ld")).context("copying this program as `ld`")?;
+        drivers(out, &place)
+    })?;
+    Ok(Toolchain { dir })
+}
+
+/// Writes the specs files and the two compiler drivers. They name the toolchain's final place.
+fn drivers(out: &Path, place: &Path) -> Result<()> {
+    let gcc = |option: &str| process::read(Command::new("gcc").arg(option));
+    let libgcc = gcc("-print-libgcc-file-name")?;
+    let include = gcc("-print-file-name=include")?;
+    for (name, flags) in [("ukl-cc", CODE_FLAGS), ("ukl-process-cc", "-fno-pic -fno-pie -fcf-protection=none")] {
+        write(&out.join(format!("{name}.specs")), &specs(place, flags, include.trim(), libgcc.trim()))?;
+        let linker = if name == "ukl-cc" { format!(" -B'{}/bin/'", place.display()) } else { String::new() };
+        let driver = out.join("bin").join(name);
+        let specs = place.join(format!("{name}.specs"));
+        write(&driver, &format!("#!/bin/sh\nexec gcc -specs='{}'{linker} \"$@\"\n", specs.display()))?;
+        fs::set_permissions(&driver, fs::Permissions::from_mode(0o755))
+            .with_context(|| format!("making {} executable", driver.display()))?;
+    }
+    Ok(())
+}
+
+/// A gcc specs file (GCC manual, "Spec Files"): `%<option` removes an option, what self_spec names is added.
+fn specs(place: &Path, flags: &str, include: &str, libgcc: &str) -> String {
+    let lib = place.join("linux/lib");
+    let (place, lib) = (place.display(), lib.display());
+    format!(
+        "*self_spec:\n{REFUSED_FLAGS} {flags} -static -no-pie -fno-lto -nostdinc -isystem {place}/include -isystem {include}\n\n\
+         *link:\n-m elf_x86_64 %{{!r:-static}} -nostdlib -L{lib} -z noexecstack --build-id=none %{{!r:-u ukl_banner}}\n\n\
+         *startfile:\n{lib}/crt1.o {lib}/crti.o\n\n\
+         *endfile:\n{lib}/crtn.o\n\n\
+         *lib:\n--start-group -lc -lukl --end-group\n\n\
+         *libgcc:\n{libgcc}\n\n\
+         *link_libgcc:\n\n\n"
+    )
+}
+
+/// Builds the Rust runtime in one flavour and puts it into the toolchain as `libukl.a`.
+fn runtime_library(runtime: &Path, out: &Path, flavour: &str) -> Result<()> {
+    let target = out.join("runtime-build").join(flavour);
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--release", "--target", "x86_64-unknown-none"]).current_dir(runtime);
+    cargo.arg("--target-dir").arg(&target);
+    if flavour == "linux" {
+        cargo.args(["--features", "process"]);
+    }
+    cargo.env(
+        "RUSTFLAGS",
+        "-C relocation-model=static -C code-model=kernel -C force-unwind-tables=no -C embed-bitcode=no",
+    );
+    // This program was started by cargo, which leaves its own settings for the package xtask in the environment.
+    for (name, _) in std::env::vars_os() {
+        let ours = name.to_string_lossy().starts_with("CARGO_") && name != "CARGO_HOME";
+        if ours || name == "CARGO_ENCODED_RUSTFLAGS" {
+            cargo.env_remove(name);
+        }
+    }
+    process::run(&mut cargo)?;
+    let built = target.join("x86_64-unknown-none/release/libukl_app_runtime.a");
+    let installed = out.join(flavour).join("lib/libukl.a");
+    fs::copy(&built, &installed).with_context(|| format!("copying {} to {}", built.display(), installed.display()))?;
+    fs::remove_dir_all(out.join("runtime-build")).context("removing the runtime's build folder")
+}
+
+/// The kernel's headers for user space: Redis and busybox include some of them.
+fn kernel_headers(ctx: &Ctx) -> Result<PathBuf> {
+    let pin = ctx.repo.kernel()?;
+    let key = Key::new("kernel-headers-v1").str(&pin.source.sha256);
+    ctx.cache.step("kernel-headers", &key, |out| {
+        let source = kernel::kernel_source(ctx, KernelFlavour::Vanilla)?;
+        let build = out.join("build");
+        fs::create_dir(&build)?;
+        let mut make = Command::new("make");
+        make.arg("-C").arg(&source).arg(format!("O={}", build.display())).arg(format!("-j{}", ctx.jobs));
+        process::run_logged("kernel headers", make.args(["ARCH=x86", "headers"]), &build.join("build.log"))?;
+        let (from, to) = (build.join("usr/include"), out.join("include"));
+        for entry in walkdir::WalkDir::new(&from).sort_by_file_name() {
+            let entry = entry.context("listing the kernel's headers")?;
+            let target = to.join(entry.path().strip_prefix(&from)?);
+            if entry.file_type().is_dir() {
+                fs::create_dir_all(&target)?;
+            } else if entry.path().extension().is_some_and(|extension| extension == "h") {
+                fs::copy(entry.path(), &target).with_context(|| format!("writing {}", target.display()))?;
+            }
+        }
+        ensure!(to.join("linux/version.h").is_file(), "`make headers` made no linux/version.h");
+        fs::remove_dir_all(&build).context("removing the header build")
+    })
+}
+
+/// Copies the contents of a folder into another, which may exist.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
+    process::run(Command::new("cp").args(["-r", "--reflink=auto"]).arg(from.join(".")).arg(to))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_specs_name_only_our_places() {
+        insta::assert_snapshot!(specs(Path::new("/t"), "-mcmodel=kernel", "/gcc/include", "/gcc/libgcc.a"));
+    }
+}

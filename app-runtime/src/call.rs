@@ -1,0 +1,64 @@
+//! The two system calls the runtime itself makes, by the path that works at every level.
+
+use core::arch::asm;
+
+/// Numbers from the kernel's arch/x86/entry/syscalls/syscall_64.tbl.
+const WRITE: u64 = 1;
+const GETPID: u64 = 39;
+
+/// Writes to a file descriptor; the result is not looked at, because a banner that cannot be written is not an error.
+pub fn write(fd: u64, bytes: &[u8]) {
+    // SAFETY: write only reads `bytes`, which outlive the call.
+    unsafe { call(WRITE, fd, bytes.as_ptr() as u64, bytes.len() as u64) };
+}
+
+/// The process ID.
+pub fn getpid() -> u64 {
+    // SAFETY: getpid has no arguments and touches no memory.
+    unsafe { call(GETPID, 0, 0, 0) }
+}
+
+/// A system call from inside the kernel, by the base path.
+///
+/// # Safety
+/// The arguments must be valid for the call. `ukl_entry_syscall` keeps the register contract of the SYSCALL instruction:
+/// number in rax, rcx holds the return address, r11 is lost. The jump before label 2 is two bytes long, so that the kernel
+/// restarts the call by going back two bytes, as it does with SYSCALL.
+#[cfg(not(feature = "process"))]
+unsafe fn call(number: u64, a: u64, b: u64, c: u64) -> u64 {
+    let result;
+    // SAFETY: the stack is not touched; every register the kernel changes is declared.
+    unsafe {
+        asm!(
+            "lea rcx, [rip + 2f]",
+            "3: jmp ukl_entry_syscall",
+            "jmp 3b",
+            "2:",
+            inlateout("rax") number => result,
+            in("rdi") a, in("rsi") b, in("rdx") c,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack)
+        );
+    }
+    result
+}
+
+/// A system call from an ordinary process.
+///
+/// # Safety
+/// The arguments must be valid for the call.
+#[cfg(feature = "process")]
+unsafe fn call(number: u64, a: u64, b: u64, c: u64) -> u64 {
+    let result;
+    // SAFETY: the registers SYSCALL changes are declared (Intel SDM volume 2, SYSCALL).
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a, in("rsi") b, in("rdx") c,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack)
+        );
+    }
+    result
+}

@@ -1,0 +1,54 @@
+//! Which level the program was linked for.
+
+use core::ffi::{CStr, c_char};
+
+/// The level's name.
+#[cfg(feature = "process")]
+pub fn level() -> &'static CStr {
+    c"linux"
+}
+
+/// The level's name: the copy that [`remember`] made.
+#[cfg(not(feature = "process"))]
+pub fn level() -> &'static CStr {
+    // SAFETY: written once, before `main`; ends with a zero byte, because the link checks the name's length.
+    unsafe { CStr::from_ptr((&raw const LEVEL).cast()) }
+}
+
+/// Bytes of a name in the descriptor, the zero byte at its end included.
+#[cfg(not(feature = "process"))]
+const NAME_BYTES: usize = 32;
+
+/// The name in the application's data. The descriptor itself lies in the kernel half, and an address there is refused by
+/// the kernel when the program hands it to a system call, `write` for example.
+#[cfg(not(feature = "process"))]
+static mut LEVEL: [u8; NAME_BYTES] = [0; NAME_BYTES];
+
+/// Copies the name out of the descriptor that the level link adds.
+///
+/// # Safety
+/// Called once, while there is one thread.
+#[cfg(not(feature = "process"))]
+pub unsafe fn remember() {
+    /// Mirrors the kernel's `struct ukl_app`.
+    #[repr(C)]
+    struct Descriptor {
+        _magic: u64,
+        _entry: u64,
+        _phdr: u64,
+        _phnum: u64,
+        _name: [u8; NAME_BYTES],
+        level: [u8; NAME_BYTES],
+    }
+    unsafe extern "C" {
+        static __ukl_descriptor: Descriptor;
+    }
+    // SAFETY: the link defines the symbol with this layout, app mode may read it at CPL 0, and nobody reads LEVEL yet.
+    unsafe { LEVEL = __ukl_descriptor.level };
+}
+
+/// `ukl_level` of `<ukl.h>`.
+#[unsafe(no_mangle)]
+extern "C" fn ukl_level() -> *const c_char {
+    level().as_ptr()
+}

@@ -1,0 +1,28 @@
+//! The runtime of an application that is linked into the Linux kernel.
+//!
+//! It is what stands between the kernel's program loader and the C library: the entry point, the program headers that an
+//! ELF file would have had, and the little a program can ask ([`level`]). System calls are not here: the C library
+//! calls symbols that are bound when the application is linked for a level (`musl/arch/x86_64/syscall_arch.h`).
+//!
+//! The crate is built twice. As it stands, for the kernel; with the feature `process`, for ordinary processes, where the
+//! compiler's start files and program headers do the work and only the interface remains.
+//!
+//! Everything here runs on the application's stack with interrupts on, possibly at CPL 0. It allocates nothing, cannot
+//! panic, and uses no SSE register: the C library has not set anything up when it starts.
+#![no_std]
+#![deny(missing_docs, unsafe_op_in_unsafe_fn)]
+
+mod banner;
+mod call;
+#[cfg(not(feature = "process"))]
+mod entry;
+mod level;
+#[cfg(not(feature = "process"))]
+mod phdr;
+
+/// Required of a static library; nothing in this crate can panic, so the linker never sees a reference to it.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    // SAFETY: ud2 has no operands and does not return; the kernel turns it into SIGILL.
+    unsafe { core::arch::asm!("ud2", options(noreturn, nomem, nostack)) }
+}

@@ -1,0 +1,46 @@
+//! Section flags and sizes.
+
+use super::finding::{Finding, Kind};
+use anyhow::Result;
+use object::elf::{SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE};
+use object::read::elf::ElfFile64;
+use object::{Object, ObjectSection, SectionFlags};
+
+/// Data and bss lie from 4 MiB up, and code at the lowest address the kernel may have must reach their end with a signed
+/// 32-bit offset: 0xffffffff81000000 + 2 GiB - 1, modulo 2^64, is 16 MiB below 2 GiB... counted from 0. What remains above
+/// 4 MiB with room for the kernel's own text in front of the application's is this much.
+pub const REACH_BYTES: u64 = 24 << 20;
+
+/// Checks every section.
+pub fn check(file: &ElfFile64) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut data_bytes = 0;
+    let mut largest = (0, String::new());
+    for section in file.sections() {
+        let SectionFlags::Elf { sh_flags } = section.flags() else { continue };
+        let name = section.name()?.to_owned();
+        let has = |flag: u32| sh_flags & u64::from(flag) != 0;
+        if has(SHF_WRITE) && has(SHF_EXECINSTR) {
+            let what = "section is writable and executable".to_owned();
+            findings.push(Finding { kind: Kind::WritableText, place: name.clone(), what });
+        }
+        if name.starts_with(".gnu.lto_") && section.size() > 0 {
+            let what = "section holds the compiler's intermediate code".to_owned();
+            findings.push(Finding { kind: Kind::NotMachineCode, place: name.clone(), what });
+        }
+        if has(SHF_ALLOC) && !has(SHF_EXECINSTR) && !has(SHF_TLS) {
+            data_bytes += section.size();
+            if section.size() > largest.0 {
+                largest = (section.size(), name);
+            }
+        }
+    }
+    if data_bytes > REACH_BYTES {
+        findings.push(Finding {
+            kind: Kind::Reach,
+            place: largest.1,
+            what: format!("{data_bytes} bytes of data and bss; code reaches {REACH_BYTES}"),
+        });
+    }
+    Ok(findings)
+}

@@ -1,0 +1,165 @@
+//! The object of an application at a level: what `make UKL_APP=` gets.
+
+use super::descriptor;
+use crate::app::BuiltApp;
+use crate::audit;
+use crate::cache::Key;
+use crate::config::{App, Level};
+use crate::ctx::Ctx;
+use crate::{process, toolchain};
+use anyhow::{Context, Result};
+use object::{Object, ObjectSymbol};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Binds an application's partial link to a level: adds the descriptor and either the stubs of the base path or the names
+/// of the kernel's own entries, audits the result, and hides its symbols from the kernel.
+pub fn level_object(ctx: &Ctx, app: &App, built: &BuiltApp, level: &Level) -> Result<PathBuf> {
+    let toolchain = toolchain::toolchain(ctx)?;
+    let descriptor = descriptor::assembly(&app.name, &level.name)?;
+    let exports = ctx.repo.root.join("app-runtime/exports.txt");
+    let key = Key::new("level-object-v1")
+        .str(include_str!("object.rs"))
+        .file(&built.object)?
+        .file(&toolchain.base_stubs())?
+        .file(&exports)?
+        .str(&descriptor)
+        .str(if level.options.bypass { "bypass" } else { "base" });
+    let dir = ctx.cache.step(&format!("object-{}-{}", app.name, level.name), &key, |out| {
+        let source = out.join("descriptor.s");
+        fs::write(&source, &descriptor).with_context(|| format!("writing {}", source.display()))?;
+        let descriptor_object = out.join("descriptor.o");
+        process::run(Command::new("gcc").arg("-c").arg(&source).arg("-o").arg(&descriptor_object))?;
+        let linked = out.join("linked.o");
+        let mut ld = Command::new("ld");
+        ld.args(["-r", "-z", "noexecstack", "-o"]).arg(&linked);
+        if level.options.bypass {
+            let bound = out.join("bound.o");
+            rename(&built.object, &bound, &bypass_names(&symbols(&built.object)?), None)?;
+            ld.arg(&bound).arg(&descriptor_object);
+        } else {
+            ld.arg(&built.object).arg(&descriptor_object).arg(toolchain.base_stubs());
+        }
+        process::run(&mut ld)?;
+        audit::require(&linked, &exports)?;
+        let names = hidden_names(&app.name, &symbols(&linked)?);
+        rename(&linked, &out.join("app.o"), &names, Some(&descriptor::symbol(&app.name)))
+    })?;
+    Ok(dir.join("app.o"))
+}
+
+/// A symbol, as far as naming goes.
+struct Name {
+    name: String,
+    undefined: bool,
+    weak: bool,
+}
+
+fn symbols(path: &Path) -> Result<Vec<Name>> {
+    let data = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let file = object::File::parse(&*data).with_context(|| format!("reading {} as an object", path.display()))?;
+    let mut names = Vec::new();
+    for symbol in file.symbols() {
+        let name = symbol.name().with_context(|| format!("a symbol's name in {}", path.display()))?;
+        if !name.is_empty() && symbol.kind() != object::SymbolKind::Section {
+            names.push(Name { name: name.to_owned(), undefined: symbol.is_undefined(), weak: symbol.is_weak() });
+        }
+    }
+    Ok(names)
+}
+
+/// Old and new name.
+type Renames = BTreeSet<(String, String)>;
+
+/// What a level with bypass calls instead of the stubs of the base path.
+fn bypass_names(symbols: &[Name]) -> Renames {
+    let fixed = [
+        ("__ukl_syscall", "ukl_sys_any"),
+        ("__ukl_call_begin", "ukl_bypass_begin"),
+        ("__ukl_call_end", "ukl_bypass_end"),
+        ("__ukl_call_return", "ukl_bypass_return"),
+    ];
+    symbols
+        .iter()
+        .filter(|symbol| symbol.undefined)
+        .filter_map(|symbol| {
+            let number = symbol.name.strip_prefix("__ukl_sys_").map(|number| format!("ukl_sys_{number}"));
+            let fixed = || fixed.iter().find(|(old, _)| *old == symbol.name).map(|(_, new)| (*new).to_owned());
+            number.or_else(fixed).map(|new| (symbol.name.clone(), new))
+        })
+        .collect()
+}
+
+/// Every symbol gets the application's name in front, but the descriptor's and those the kernel must provide. A weak
+/// symbol that nobody defined is renamed too: it stays zero and is not bound to a function of the kernel.
+fn hidden_names(app: &str, symbols: &[Name]) -> Renames {
+    let keep = descriptor::symbol(app);
+    symbols
+        .iter()
+        .filter(|symbol| (!symbol.undefined || symbol.weak) && symbol.name != keep)
+        .map(|symbol| (symbol.name.clone(), format!("{app}.{}", symbol.name)))
+        .collect()
+}
+
+/// Renames symbols; with `keep`, makes all others local.
+fn rename(from: &Path, to: &Path, names: &Renames, keep: Option<&str>) -> Result<()> {
+    let mut list = String::new();
+    for (old, new) in names {
+        // Writing to a String cannot fail.
+        let _ = writeln!(list, "{old} {new}");
+    }
+    let file = to.with_extension("names");
+    fs::write(&file, list).with_context(|| format!("writing {}", file.display()))?;
+    let mut objcopy = Command::new("objcopy");
+    objcopy.arg(format!("--redefine-syms={}", file.display()));
+    if let Some(keep) = keep {
+        objcopy.arg(format!("--keep-global-symbol={keep}"));
+    }
+    process::run(objcopy.arg(from).arg(to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(list: &[(&str, bool, bool)]) -> Vec<Name> {
+        list.iter().map(|&(name, undefined, weak)| Name { name: name.to_owned(), undefined, weak }).collect()
+    }
+
+    fn shown(renames: Renames) -> String {
+        renames.iter().map(|(old, new)| format!("{old} -> {new}\n")).collect()
+    }
+
+    #[test]
+    fn bypass_binds_to_the_kernels_entries() {
+        let symbols = names(&[
+            ("__ukl_sys_0", true, false),
+            ("__ukl_syscall", true, false),
+            ("__ukl_call_return", true, false),
+            ("ukl_entry_syscall", true, false),
+            ("main", false, false),
+        ]);
+        insta::assert_snapshot!(shown(bypass_names(&symbols)), @r"
+        __ukl_call_return -> ukl_bypass_return
+        __ukl_sys_0 -> ukl_sys_0
+        __ukl_syscall -> ukl_sys_any
+        ");
+    }
+
+    #[test]
+    fn symbols_cannot_meet_the_kernels() {
+        let symbols = names(&[
+            ("memcpy", false, false),
+            ("optional", true, true),
+            ("ukl_entry_syscall", true, false),
+            ("ukl_app_redis", false, false),
+        ]);
+        insta::assert_snapshot!(shown(hidden_names("redis", &symbols)), @r"
+        memcpy -> redis.memcpy
+        optional -> redis.optional
+        ");
+    }
+}
