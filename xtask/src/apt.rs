@@ -20,7 +20,11 @@ pub fn archives() -> Result<Vec<String>> {
             "get the tarballs by hand; `cargo xtask fetch --list` says which and where to put them",
         )
     })?;
-    let archives = parse_archives(&listing);
+    let mut archives = parse_archives(&listing);
+    if archives.is_empty() {
+        // No `apt-get update` has run yet; what it would ask for still names the archives.
+        archives = parse_updates(&process::read(Command::new("apt-get").args(["--print-uris", "update"]))?);
+    }
     if archives.is_empty() {
         return Err(Failure::new(
             "the apt configuration of this machine names no Debian archive",
@@ -30,8 +34,7 @@ pub fn archives() -> Result<Vec<String>> {
     Ok(archives)
 }
 
-/// Keeps the archives that are Debian's; without a label (no `apt-get update` has run yet) it may be, and a pool that
-/// lacks the file does no harm.
+/// Keeps the archives that are Debian's; one without a label may be, and a pool that lacks the file does no harm.
 fn parse_archives(listing: &str) -> Vec<String> {
     let mut archives: Vec<String> = Vec::new();
     for line in listing.lines() {
@@ -40,6 +43,20 @@ fn parse_archives(listing: &str) -> Vec<String> {
         let uri = format!("{}/", uri.trim().trim_end_matches('/'));
         if debian && uri.contains(':') && !archives.contains(&uri) {
             archives.push(uri);
+        }
+    }
+    archives
+}
+
+/// The archives in a list of what `apt-get update` would download: `'ARCHIVE/dists/SUITE/InRelease' NAME SIZE`.
+fn parse_updates(listing: &str) -> Vec<String> {
+    let mut archives: Vec<String> = Vec::new();
+    for line in listing.lines().filter(|line| line.contains("/InRelease'")) {
+        if let Some((archive, _)) = line.trim_start_matches('\'').split_once("/dists/") {
+            let archive = format!("{archive}/");
+            if !archives.contains(&archive) {
+                archives.push(archive);
+            }
         }
     }
     archives
@@ -99,6 +116,14 @@ mod tests {
     fn a_proxy_of_apt_is_noticed() {
         assert!(names_proxy("APT \"\";\nAcquire::http::Proxy \"http://proxy.example:3128\";\n"));
         assert!(!names_proxy("Acquire::http::Proxy \"\";\nAcquire::Languages \"en\";\n"));
+    }
+
+    #[test]
+    fn archives_are_known_before_the_first_update() {
+        let listing = "'http://a.example/debian/dists/x/InRelease' a_InRelease 0 \n\
+            'http://a.example/debian/dists/x-updates/InRelease' a-updates_InRelease 0 \n\
+            'http://a.example/debian/dists/x/main/binary-amd64/Packages.xz' a_Packages 0 \n";
+        assert_eq!(parse_updates(listing), ["http://a.example/debian/"]);
     }
 
     #[test]
