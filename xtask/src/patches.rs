@@ -48,7 +48,7 @@ pub fn names(series: &str) -> impl Iterator<Item = &str> {
 fn apply(patch: &Path, tree: &Path) -> Result<()> {
     let mut command = Command::new("patch");
     command.args(["--strip=1", "--batch", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "--quiet", "--input"]);
-    process::run(command.arg(patch).arg("--directory").arg(tree)).map_err(|error| {
+    process::run(command.arg(patch).arg("--directory").arg(tree).stdout(std::io::stderr())).map_err(|error| {
         let name = patch.file_name().unwrap_or_default().to_string_lossy();
         Failure::new(
             format!("patch {name} does not apply: {error:#}"),
