@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 const BOUND_BY_LINK: &[&str] =
     &["__ukl_sys_*", "__ukl_syscall", "__ukl_call_begin", "__ukl_call_end", "__ukl_call_return", "__ukl_descriptor"];
 
+/// Defined by every linker; assemblers mention it beside a table access, which is judged as a relocation.
+const OF_THE_LINKER: &str = "_GLOBAL_OFFSET_TABLE_";
+
 /// Undefined symbols that are not in the list, each with the first place that refers to it.
 pub fn check(file: &ElfFile64, exports: &str) -> Result<Vec<Finding>> {
     let offered: Vec<&str> =
@@ -18,7 +21,7 @@ pub fn check(file: &ElfFile64, exports: &str) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for symbol in file.symbols().filter(|symbol| symbol.is_undefined() && !symbol.is_weak()) {
         let name = symbol.name()?;
-        if name.is_empty() || offered.iter().chain(BOUND_BY_LINK).any(|pattern| matches(pattern, name)) {
+        if name.is_empty() || name == OF_THE_LINKER || offered.iter().chain(BOUND_BY_LINK).any(|pattern| matches(pattern, name)) {
             continue;
         }
         let place = users.get(&symbol.index().0).cloned().unwrap_or_else(|| "symbol table".to_owned());
