@@ -37,7 +37,8 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>) -
         tree.file("etc/group", 0o644, b"root:x:0:\nnogroup:x:65534:\n");
         tree.file("etc/ukl/command", 0o644, command(&program, args).as_bytes());
         tree.file("etc/ukl/ready", 0o644, ready(app).as_bytes());
-        let stripped = read(&without_debug_data(&ordinary, out)?)?;
+        let scratch = tempfile::tempdir_in(out).context("making a directory for the stripped program")?;
+        let stripped = read(&without_debug_data(&ordinary, scratch.path())?)?;
         match &stub {
             None => tree.file(&format!("usr/bin/{program}"), 0o755, &stripped),
             Some(stub) => {

@@ -68,7 +68,12 @@ impl Client {
 
     /// Sends one command without waiting.
     pub fn send(&mut self, words: &[&[u8]]) -> Result<()> {
-        self.stream.get_mut().write_all(&encode(words)).context("sending a command")
+        self.send_raw(&encode(words))
+    }
+
+    /// Sends bytes that are commands already, several at once for instance.
+    pub fn send_raw(&mut self, bytes: &[u8]) -> Result<()> {
+        self.stream.get_mut().write_all(bytes).context("sending a command")
     }
 
     /// Waits for one reply.
@@ -135,7 +140,7 @@ mod tests {
     fn every_kind_of_reply() {
         assert_eq!(reply("+OK\r\n").unwrap(), Reply::Simple("OK".to_owned()));
         assert_eq!(reply("-ERR no\r\n").unwrap(), Reply::Error("ERR no".to_owned()));
-        assert_eq!(reply("$3\r\na\r\n\r\n").unwrap_err().to_string(), "a string of 3 bytes does not end in CR LF");
+        assert_eq!(reply("$2\r\nabcd").unwrap_err().to_string(), "a string of 2 bytes does not end in CR LF");
         assert_eq!(reply("$2\r\n\r\n\r\n").unwrap(), Reply::Bulk(b"\r\n".to_vec()));
         let array = Reply::Array(vec![Reply::Integer(-7), Reply::Nil]);
         assert_eq!(reply("*2\r\n:-7\r\n$-1\r\n").unwrap(), array);

@@ -1,1 +1,102 @@
-//! Not built yet.
+//! Tests that need a machine: one boot per level and number of CPUs, and all tests in it.
+
+mod behaviour;
+mod redis;
+
+use crate::ctx::Ctx;
+use crate::vm::{Vm, interrupt};
+use anyhow::Result;
+
+/// Counts outcomes and prints each as it comes.
+#[derive(Debug)]
+pub struct Tally {
+    filter: String,
+    pub passed: usize,
+    pub failed: usize,
+}
+
+impl Tally {
+    /// Only tests whose names contain `filter` count.
+    pub fn new(filter: &str) -> Self {
+        Tally { filter: filter.to_owned(), passed: 0, failed: 0 }
+    }
+
+    /// Whether the test is to be run.
+    pub fn wants(&self, name: &str) -> bool {
+        name.contains(&self.filter)
+    }
+
+    /// Whether a test below `prefix` may be wanted, so that a machine is worth booting: the filter names the group, or
+    /// something inside it that only the group's own list can tell.
+    pub fn wants_group(&self, prefix: &str) -> bool {
+        let first = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
+        let groups = ["unit", "linux", "base", "byb"];
+        match self.filter.split_once('/') {
+            Some((head, _)) if groups.contains(&head) => {
+                first(prefix) == head && (prefix.starts_with(&self.filter) || self.filter.starts_with(prefix))
+            }
+            _ => true,
+        }
+    }
+
+    /// Prints and counts one outcome; `compared` says what was compared with what.
+    pub fn add(&mut self, name: &str, passed: bool, compared: &str) {
+        if !self.wants(name) {
+            return;
+        }
+        let word = if passed { "ok  " } else { "FAIL" };
+        println!("{word} {name}: {compared}");
+        if passed { self.passed += 1 } else { self.failed += 1 }
+    }
+
+    /// Counts a check whose error is the comparison that failed.
+    pub fn check(&mut self, name: &str, outcome: Result<String>) {
+        match outcome {
+            Ok(compared) => self.add(name, true, &compared),
+            Err(error) => self.add(name, false, &format!("{error:#}").replace('\n', "; ")),
+        }
+    }
+
+    /// The test that ends each machine: its kernel complained about nothing.
+    pub fn kernel_is_quiet(&mut self, prefix: &str, vm: &mut Vm) {
+        let outcome = vm.poll().and_then(|()| match vm.trouble() {
+            None => Ok("no warning, oops or panic on the console".to_owned()),
+            Some(line) => Err(vm.failure(format!("the console said: {line}"))),
+        });
+        self.check(&format!("{prefix}kernel-is-quiet"), outcome);
+    }
+}
+
+/// Runs every machine's tests. `quick` keeps level byb with one CPU.
+pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
+    for level in ["base", "byb"] {
+        for cpus in [1, 2] {
+            if (!quick || (level == "byb" && cpus == 1)) && !interrupt::requested() {
+                behaviour::run(ctx, level, cpus, tally)?;
+            }
+        }
+    }
+    for level in ["linux", "base", "byb"] {
+        if (!quick || level == "byb") && !interrupt::requested() {
+            redis::run(ctx, level, tally)?;
+        }
+    }
+    anyhow::ensure!(!interrupt::requested(), "interrupted after {} tests", tally.passed + tally.failed);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_selects_machines_and_tests() {
+        let tally = Tally::new("byb/smp2/");
+        assert!(tally.wants_group("byb/smp2/behaviour/"));
+        assert!(!tally.wants_group("byb/smp1/behaviour/") && !tally.wants_group("unit/"));
+        assert!(tally.wants("byb/smp2/redis/ping") && !tally.wants("base/smp2/redis/ping"));
+        assert!(Tally::new("fork").wants_group("byb/smp1/behaviour/"));
+        assert!(Tally::new("byb/smp1/redis/ping").wants_group("byb/smp1/redis/"));
+        assert!(!Tally::new("byb/smp1/redis/ping").wants_group("byb/smp1/behaviour/"));
+    }
+}

@@ -1,0 +1,93 @@
+//! What the ordinary tools in the guest see of the running Redis.
+
+use super::ANSWER_DEADLINE;
+use crate::resp::Client;
+use crate::vm::shell::Shell;
+use anyhow::{Context, Result, ensure};
+use std::time::{Duration, Instant};
+
+/// A test: its name and what it does with the guest's shell and the port; the result says what was compared.
+pub type Test = (&'static str, fn(&mut Shell, u16) -> Result<String>);
+
+/// In the order in which they run.
+pub const TESTS: &[Test] = &[
+    ("console-ps", ps),
+    ("console-top", top),
+    ("console-maps", maps),
+    ("console-kill-stop-continue", stop_continue),
+    ("console-job-control", job_control),
+];
+
+const PID: &str = "$(cat /run/application.pid)";
+
+/// Runs a command that has to succeed.
+fn succeed(shell: &mut Shell, command: &str) -> Result<String> {
+    let output = shell.run(command, ANSWER_DEADLINE)?;
+    ensure!(output.status == 0, "`{command}` ended with status {}: {}", output.status, output.text);
+    Ok(output.text)
+}
+
+fn ps(shell: &mut Shell, _port: u16) -> Result<String> {
+    let text = succeed(shell, &format!("ps -o pid,stat,args | grep \"^ *{PID} \""))?;
+    ensure!(text.contains("redis-server"), "ps shows {text:?}; redis-server was expected");
+    let control = shell.run("ps -o args | grep -c '[n]o-such-server'", ANSWER_DEADLINE)?;
+    ensure!(control.text == "0", "ps shows a process that does not exist: {}", control.text);
+    Ok("the line of ps for Redis's process with its command; a name that does not run is absent".to_owned())
+}
+
+fn top(shell: &mut Shell, _port: u16) -> Result<String> {
+    let text = succeed(shell, "top -b -n 1 | grep redis-server | grep -v grep")?;
+    let pid = succeed(shell, &format!("echo {PID}"))?;
+    let shown = text.lines().any(|line| line.split_whitespace().next() == Some(&pid));
+    ensure!(shown, "top shows {text:?}; process {pid} was expected");
+    Ok("the process number that top shows with the one that init noted".to_owned())
+}
+
+fn maps(shell: &mut Shell, _port: u16) -> Result<String> {
+    let text = succeed(shell, &format!("cat /proc/{PID}/maps"))?;
+    for part in ["[stack]", "[heap]"] {
+        ensure!(text.contains(part), "the maps have no {part}: {text}");
+    }
+    let ends: Vec<_> = text
+        .lines()
+        .filter_map(|line| u64::from_str_radix(line.split_once('-')?.1.split_once(' ')?.0, 16).ok())
+        .collect();
+    ensure!(ends.len() > 4 && ends.is_sorted(), "the maps are not sorted ranges: {text}");
+    Ok(format!("{} ranges of the maps with order, a stack and a heap", ends.len()))
+}
+
+fn state(shell: &mut Shell) -> Result<String> {
+    succeed(shell, &format!("sed -n 's/^State:[^A-Za-z]*//p' /proc/{PID}/status"))
+}
+
+fn wait_state(shell: &mut Shell, wanted: impl Fn(&str) -> bool) -> Result<String> {
+    let start = Instant::now();
+    loop {
+        let state = state(shell)?;
+        if wanted(&state) {
+            return Ok(state);
+        }
+        ensure!(start.elapsed() < ANSWER_DEADLINE, "Redis's state stays {state}");
+    }
+}
+
+fn stop_continue(shell: &mut Shell, port: u16) -> Result<String> {
+    succeed(shell, &format!("kill -STOP {PID}"))?;
+    wait_state(shell, |state| state.starts_with('T'))?;
+    let mut client = Client::connect(port, Duration::from_millis(700))?;
+    let answer = client.text("PING");
+    // Resumed before anything is judged, or the tests after this one would fail as well.
+    succeed(shell, &format!("kill -CONT {PID}"))?;
+    ensure!(answer.is_err(), "a stopped Redis answered {answer:?}");
+    let answer = Client::connect(port, ANSWER_DEADLINE)?.text("PING").context("after SIGCONT")?.to_string();
+    ensure!(answer == "PONG", "after SIGCONT, PING was answered {answer:?}");
+    Ok("state T and no answer after SIGSTOP, PONG after SIGCONT".to_owned())
+}
+
+fn job_control(shell: &mut Shell, _port: u16) -> Result<String> {
+    let text =
+        succeed(shell, "tty; set -m; sleep 100 & kill -STOP %1; jobs; kill -CONT %1; kill %1; wait %1; echo $?")?;
+    ensure!(text.contains("/dev/hvc0"), "the shell's terminal is not /dev/hvc0: {text}");
+    ensure!(text.lines().last() == Some("143"), "a job killed by SIGTERM has another status than 143: {text}");
+    Ok("the shell's terminal with hvc0, and a killed job's status with 143".to_owned())
+}
