@@ -2,7 +2,7 @@
 # ps and top list a running instance under its name, with its CPU time.
 # $1: the program, /usr/bin/behaviour by default.
 program=${1:-/usr/bin/behaviour}
-name=$(basename $program)
+name=${program##*/}
 
 $program helper storm 5 4000 > /dev/null &
 pid=$!
