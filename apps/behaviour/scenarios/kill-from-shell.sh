@@ -15,7 +15,7 @@ for signal in TERM:143 KILL:137 SEGV:139; do
 		fi
 		pid=$!
 		[ $kind = hold ] && exec 9> /tmp/kill.fifo
-		sleep 1
+		usleep 300000 2>/dev/null || sleep 1
 		kill -${signal%:*} $pid
 		wait $pid
 		status=$?

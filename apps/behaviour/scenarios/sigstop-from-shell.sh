@@ -4,11 +4,11 @@
 program=${1:-/usr/bin/behaviour}
 state() { sed 's/.*) //; s/ .*//' /proc/$1/stat 2>/dev/null; }
 
-$program helper storm 5 4000 > /tmp/sigstop.out &
+$program helper storm 5 2000 > /tmp/sigstop.out &
 pid=$!
 sleep 1
 kill -STOP $pid
-sleep 1
+usleep 200000 2>/dev/null || sleep 1
 stopped=$(state $pid)
 before=$(cat /proc/$pid/stat | cut -d' ' -f14,15)
 sleep 1
