@@ -49,6 +49,7 @@ impl Repo {
     }
 
     /// Every level, by name.
+    #[cfg(test)]
     pub fn levels(&self) -> Result<Vec<Level>> {
         self.level_names()?.iter().map(|name| self.level(name)).collect()
     }
@@ -63,6 +64,7 @@ impl Repo {
     }
 
     /// Every application, by name.
+    #[cfg(test)]
     pub fn apps(&self) -> Result<Vec<App>> {
         self.app_names()?.iter().map(|name| self.app(name)).collect()
     }

@@ -5,9 +5,11 @@ mod kernel;
 mod level;
 mod source;
 
-pub use app::{App, AppBuild, Guest, Ready};
-pub use kernel::{KernelPin, Stamp};
-pub use level::{KernelFlavour, Level, LevelOptions};
+pub use app::{App, Ready};
+pub use kernel::KernelPin;
+#[cfg(test)]
+pub use level::LevelOptions;
+pub use level::{KernelFlavour, Level};
 pub use source::Source;
 
 use anyhow::{Context, Result};
