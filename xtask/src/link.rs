@@ -68,27 +68,26 @@ pub fn image(ctx: &Ctx, app: &App, level: &Level) -> Result<Image> {
     let built = app::build_app(ctx, app)?;
     let kernel = kernel::kernel(ctx, level.kernel)?;
     match level.kernel {
-        KernelFlavour::Vanilla => link_kernel(ctx, &kernel, "vanilla", None),
+        // Nothing is linked in, so every application shares the kernel as it was built.
+        KernelFlavour::Vanilla => {
+            Ok(Image { bzimage: kernel.output.join(BZIMAGE), vmlinux: kernel.output.join("vmlinux") })
+        }
         KernelFlavour::Ukl => with_app(ctx, &kernel, app, &built, level),
     }
 }
 
-fn with_app(ctx: &Ctx, kernel: &KernelBuild, app: &App, built: &BuiltApp, level: &Level) -> Result<Image> {
-    let object = object::level_object(ctx, app, built, level)?;
-    link_kernel(ctx, kernel, &format!("{}-{}", app.name, level.name), Some(&object))
-}
+/// Where kbuild puts the bootable kernel.
+const BZIMAGE: &str = "arch/x86/boot/bzImage";
 
 /// Runs the kernel's own last steps in a copy of its object tree, whose times are kept: so make finds every object up to
 /// date and only links.
-fn link_kernel(ctx: &Ctx, kernel: &KernelBuild, name: &str, object: Option<&Path>) -> Result<Image> {
-    let mut key = Key::new("image-v1").str(&kernel.key);
-    if let Some(object) = object {
-        key = key.file(object)?;
-    }
-    let kind = format!("image-{name}");
-    let dir = ctx.cache.step(&kind, &key, |out| {
-        // One copy of the tree per name; it stays, so that the next link of the same name copies nothing.
-        let work = ctx.cache.work(&kind, &Key::new("image-work-v1").str(&kernel.key))?;
+fn with_app(ctx: &Ctx, kernel: &KernelBuild, app: &App, built: &BuiltApp, level: &Level) -> Result<Image> {
+    let object = object::level_object(ctx, app, built, level)?;
+    let name = format!("{}-{}", app.name, level.name);
+    let key = Key::new("image-v1").str(&kernel.key).file(&object)?;
+    let dir = ctx.cache.step(&format!("image-{name}"), &key, |out| {
+        // One copy of the tree for all images of a kernel; a link leaves nothing behind that the next would not replace.
+        let work = ctx.cache.work("link", &Key::new("link-v1").str(&kernel.key))?;
         let tree = work.path.join("tree");
         if !tree.is_dir() {
             let partial = work.path.join("tree.partial");
@@ -99,13 +98,10 @@ fn link_kernel(ctx: &Ctx, kernel: &KernelBuild, name: &str, object: Option<&Path
             fs::rename(&partial, &tree).with_context(|| format!("creating {}", tree.display()))?;
         }
         let mut make = kernel::make(ctx, &kernel.source, &tree)?;
-        if let Some(object) = object {
-            make.arg(format!("UKL_APP={}", object.display()));
-        }
-        make.arg("bzImage");
+        make.arg(format!("UKL_APP={}", object.display())).arg("bzImage");
         let log = work.path.join("link.log");
         process::run_logged(&format!("linking {name}"), &mut make, &log).map_err(|error| reach(error, &log))?;
-        for (file, target) in [("arch/x86/boot/bzImage", "bzImage"), ("vmlinux", "vmlinux")] {
+        for (file, target) in [(BZIMAGE, "bzImage"), ("vmlinux", "vmlinux")] {
             let from = tree.join(file);
             fs::copy(&from, out.join(target)).with_context(|| format!("copying {}", from.display()))?;
         }

@@ -121,7 +121,8 @@ mod tests {
             self.dir.path().join("work").join(name)
         }
         fn sync(&self) -> usize {
-            sync(&self.dir.path().join("source"), &self.dir.path().join("work"), &self.dir.path().join("record")).unwrap()
+            sync(&self.dir.path().join("source"), &self.dir.path().join("work"), &self.dir.path().join("record"))
+                .unwrap()
         }
     }
 

@@ -6,9 +6,9 @@ use object::elf::{SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE};
 use object::read::elf::ElfFile64;
 use object::{Object, ObjectSection, SectionFlags};
 
-/// Data and bss lie from 4 MiB up, and code at the lowest address the kernel may have must reach their end with a signed
-/// 32-bit offset: 0xffffffff81000000 + 2 GiB - 1, modulo 2^64, is 16 MiB below 2 GiB... counted from 0. What remains above
-/// 4 MiB with room for the kernel's own text in front of the application's is this much.
+/// Data and bss start at 4 MiB. Code reaches 2 GiB ahead with RIP-relative addresses, modulo 2^64: from 0xffffffff81c00000,
+/// where an application's text begins behind the kernel's own, that is address 28 MiB. The kernel's link has the last word,
+/// because the size of the kernel's text varies.
 pub const REACH_BYTES: u64 = 24 << 20;
 
 /// Checks every section.

@@ -21,7 +21,10 @@ pub fn check(file: &ElfFile64, exports: &str) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for symbol in file.symbols().filter(|symbol| symbol.is_undefined() && !symbol.is_weak()) {
         let name = symbol.name()?;
-        if name.is_empty() || name == OF_THE_LINKER || offered.iter().chain(BOUND_BY_LINK).any(|pattern| matches(pattern, name)) {
+        if name.is_empty()
+            || name == OF_THE_LINKER
+            || offered.iter().chain(BOUND_BY_LINK).any(|pattern| matches(pattern, name))
+        {
             continue;
         }
         let place = users.get(&symbol.index().0).cloned().unwrap_or_else(|| "symbol table".to_owned());
