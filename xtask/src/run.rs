@@ -149,6 +149,9 @@ fn announce(app: &App, level: &Level, plan: &Plan, vm: &Vm) {
 /// Waits until the application listens, says where, and keeps the machine until Ctrl-C or the application's end.
 fn serve(app: &App, plan: &Plan, vm: &mut Vm) -> Result<()> {
     vm.wait_ready(READY_DEADLINE)?;
+    if let Some(first) = plan.forwards.first() {
+        smoke::wait_answering(app, first.host).map_err(|error| vm.failure(format!("{error:#}")))?;
+    }
     for forward in &plan.forwards {
         println!("{} listens on 127.0.0.1:{}", app.name, forward.host);
     }

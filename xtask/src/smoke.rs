@@ -8,10 +8,13 @@ use crate::vm::{Plan, Vm};
 use anyhow::{Context, Result, ensure};
 use regex::Regex;
 use serde::Deserialize;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long one answer may take.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long a data set may take to load.
+const LOAD_DEADLINE: Duration = Duration::from_secs(60);
 
 /// `apps/NAME/smoke.toml`.
 #[derive(Deserialize)]
@@ -64,6 +67,33 @@ pub fn smoke(app: &App, level: &Level, plan: &Plan, vm: &mut Vm) -> Result<()> {
     }
     println!("smoke test of {} at level {}: passed", app.name, level.name);
     Ok(())
+}
+
+/// Waits until an application that listens also answers. Redis accepts connections while it loads its data set, and says
+/// so to whoever asks; an application without `smoke.toml` counts as ready when it listens.
+pub fn wait_answering(app: &App, port: u16) -> Result<()> {
+    let path = app.dir.join("smoke.toml");
+    if !path.is_file() {
+        return Ok(());
+    }
+    let script: Script = config::read(&path)?;
+    match script.protocol {
+        Protocol::Resp => wait_loaded(port),
+    }
+}
+
+/// Waits until Redis has loaded its data set.
+pub fn wait_loaded(port: u16) -> Result<()> {
+    let start = Instant::now();
+    let mut client = Client::connect(port, ANSWER_DEADLINE)?;
+    loop {
+        match client.text("PING")? {
+            Reply::Error(text) if text.starts_with("LOADING") && start.elapsed() < LOAD_DEADLINE => {}
+            Reply::Error(text) => anyhow::bail!("`PING` was answered with the error {text:?}"),
+            _ => return Ok(()),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn converse(script: &Script, port: u16) -> Result<()> {

@@ -87,6 +87,7 @@ fn shut_down(port: u16, vm: &mut Vm) -> Result<String> {
 }
 
 fn loaded_again(port: u16) -> Result<String> {
+    smoke::wait_loaded(port)?;
     let mut client = Client::connect(port, ANSWER_DEADLINE)?;
     let value = client.text("GET kept")?.to_string();
     ensure!(value == "across-boots", "GET kept answered {value:?}; the value written before SHUTDOWN was expected");

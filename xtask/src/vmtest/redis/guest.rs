@@ -85,9 +85,10 @@ fn stop_continue(shell: &mut Shell, port: u16) -> Result<String> {
 }
 
 fn job_control(shell: &mut Shell, _port: u16) -> Result<String> {
-    let text =
-        succeed(shell, "tty; set -m; sleep 100 & kill -STOP %1; jobs; kill -CONT %1; kill %1; wait %1; echo $?")?;
+    // A foreground job that stops gives the terminal back to the shell; `fg` lets it run to its end.
+    let text = succeed(shell, "tty; set -m; sh -c 'kill -STOP $$; exit 7'; jobs; fg; echo $?")?;
     ensure!(text.contains("/dev/hvc0"), "the shell's terminal is not /dev/hvc0: {text}");
-    ensure!(text.lines().last() == Some("143"), "a job killed by SIGTERM has another status than 143: {text}");
-    Ok("the shell's terminal with hvc0, and a killed job's status with 143".to_owned())
+    ensure!(text.contains("Stopped"), "`jobs` shows no stopped job: {text}");
+    ensure!(text.lines().last() == Some("7"), "the job's status after `fg` is not 7: {text}");
+    Ok("a stopped job with what `jobs` shows, and its status after `fg` with 7".to_owned())
 }
