@@ -35,6 +35,8 @@ extern const char __ukl_call_begin[], __ukl_call_end[], __ukl_call_return[];
 
 #define OPCODE_RET 0xc3
 
+_Static_assert(SIGCANCEL <= 8*sizeof(long), "SIGCANCEL is not in the first word of a signal set");
+
 NO_SSE hidden long __cancel(void)
 {
 	pthread_t self = __pthread_self();
@@ -83,8 +85,9 @@ static void on_request(int sig, siginfo_t *info, void *context)
 	a_barrier();
 	if (!self->cancel || self->canceldisable == PTHREAD_CANCEL_DISABLE) return;
 
-	/* One request is acted upon once: the signal stays blocked in the interrupted context. */
-	sigaddset(&uc->uc_sigmask, SIGCANCEL);
+	/* One request is acted upon once: the signal stays blocked in the interrupted context. Not by sigaddset, which refuses
+	 * the library's own signals. */
+	uc->uc_sigmask.__bits[0] |= 1UL << (SIGCANCEL-1);
 
 	if (self->cancelasync) {
 		pthread_sigmask(SIG_SETMASK, &uc->uc_sigmask, 0);
