@@ -81,7 +81,9 @@ pub fn build_app(ctx: &Ctx, app: &App) -> Result<BuiltApp> {
         let mut words = words.iter().map(|word| expand(word, ctx, &toolchain, &tree));
         let mut command = Command::new(words.next().context("`build.commands` has an empty command")?);
         command.args(words).current_dir(&tree);
-        CLEARED.iter().for_each(|name| drop(command.env_remove(name)));
+        for name in CLEARED {
+            command.env_remove(name);
+        }
         command.env("LC_ALL", "C").env("SOURCE_DATE_EPOCH", epoch_s.to_string());
         // A build that asks git for its version must not find a repository around the cache.
         command.env("GIT_CEILING_DIRECTORIES", &work.path);

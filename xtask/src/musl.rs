@@ -83,7 +83,7 @@ fn refuse_instruction(tree: &Path) -> Result<()> {
         }
         let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         ensure!(
-            !text.lines().any(|line| line.trim_start().split_whitespace().next() == Some("syscall")),
+            !text.lines().any(|line| line.split_whitespace().next() == Some("syscall")),
             "{} holds a `syscall` instruction; put a replacement into app-runtime/musl",
             path.display()
         );

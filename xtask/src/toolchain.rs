@@ -33,11 +33,6 @@ impl Toolchain {
         self.dir.join("bin/ukl-cc")
     }
 
-    /// The compiler for static programs that are ordinary processes at every level, busybox for example.
-    pub fn process_cc(&self) -> Vec<String> {
-        vec![self.dir.join("bin/ukl-process-cc").display().to_string()]
-    }
-
     /// The stubs that the level link of a level without bypass adds.
     pub fn base_stubs(&self) -> PathBuf {
         self.dir.join("base.o")

@@ -8,7 +8,9 @@ mod symbols;
 #[cfg(test)]
 mod tests;
 
-pub use finding::{Finding, Kind};
+pub use finding::Finding;
+#[cfg(test)]
+use finding::Kind;
 
 use crate::ctx::Ctx;
 use crate::failure::Failure;
