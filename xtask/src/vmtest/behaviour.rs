@@ -12,6 +12,9 @@ use std::time::Duration;
 /// Each test has its own deadline of 30 s inside the guest; this one is for a guest that is stuck.
 const TEST_DEADLINE: Duration = Duration::from_secs(60);
 
+/// How much of what a test compared is shown when all of it held.
+const SHOWN_CHARS: usize = 300;
+
 /// All behaviour tests at a level on that many CPUs.
 pub fn run(ctx: &Ctx, level: &str, cpus: u32, tally: &mut Tally) -> Result<()> {
     let prefix = format!("{level}/smp{cpus}/behaviour/");
@@ -75,7 +78,15 @@ fn outcome(output: &Output) -> Result<String> {
     let said = output.text.replace("compared: ", "").replace('\n', "; ");
     ensure!(output.status == 0, "status {}: {said}", output.status);
     ensure!(output.text.contains("compared: "), "status 0, but nothing was compared: {said}");
-    Ok(said)
+    Ok(shortened(&said))
+}
+
+/// The first comparisons of a test that passed; one that failed is shown in full.
+fn shortened(said: &str) -> String {
+    match said.char_indices().nth(SHOWN_CHARS) {
+        None => said.to_owned(),
+        Some((end, _)) => format!("{}… and so on", &said[..end]),
+    }
 }
 
 #[cfg(test)]
