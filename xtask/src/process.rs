@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// How many lines of a failed command's output are shown.
 const TAIL_LINES: usize = 25;
+/// How much of an output line stands in a line about progress.
+const EXCERPT_CHARACTERS: usize = 80;
 /// How often a long command says how far it is.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(5);
 
@@ -88,7 +90,7 @@ pub fn run_logged(what: &str, command: &mut Command, log: &Path) -> Result<()> {
         if said.elapsed() >= PROGRESS_PERIOD {
             said = Instant::now();
             let seconds = start.elapsed().as_secs();
-            eprintln!("  {what}: {seconds} s, {lines} lines: {}", String::from_utf8_lossy(&line).trim());
+            eprintln!("  {what}: {seconds} s, {lines} lines: {}", excerpt(&String::from_utf8_lossy(&line)));
         }
     }
     let status = child.wait().with_context(|| format!("waiting for `{shown}`"))?;
@@ -101,6 +103,24 @@ pub fn run_logged(what: &str, command: &mut Command, log: &Path) -> Result<()> {
     }
     eprintln!("  {what}: done in {} s", start.elapsed().as_secs());
     Ok(())
+}
+
+/// The beginning of an output line, without the colours that some build systems add.
+fn excerpt(line: &str) -> String {
+    let mut plain = String::new();
+    let mut characters = line.trim().chars();
+    while let Some(character) = characters.next() {
+        if character == '\u{1b}' {
+            // A colour is ESC [ ... m.
+            let _ = characters.find(|c| *c == 'm');
+        } else {
+            plain.push(character);
+        }
+    }
+    match plain.char_indices().nth(EXCERPT_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &plain[..end]),
+        None => plain,
+    }
 }
 
 /// The last lines of a log, indented.
@@ -128,6 +148,12 @@ mod tests {
         let error = run_logged("trying", command.args(["-c", "echo out; echo err >&2; exit 3"]), &log).unwrap_err();
         assert!(error.to_string().contains("exit status: 3"), "{error}");
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "out\nerr\n");
+    }
+
+    #[test]
+    fn an_excerpt_is_short_and_plain() {
+        assert_eq!(excerpt(" \u{1b}[34mCC\u{1b}[0m object.o"), "CC object.o");
+        assert_eq!(excerpt(&"x".repeat(200)).chars().count(), EXCERPT_CHARACTERS + 1);
     }
 
     #[test]
