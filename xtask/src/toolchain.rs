@@ -3,7 +3,6 @@
 //! ```text
 //! bin/ukl-cc       what an application's build system calls
 //! bin/ld           our linker wrapper (ldwrap.rs), found by gcc through -B
-//! bin/ukl-process-cc   gcc for ordinary static programs of the guest, the code model left alone
 //! include/         C library, kernel and <ukl.h> headers
 //! linux/lib, ukl/lib   the two builds of C library and runtime
 //! app.lds          the partial link
@@ -53,9 +52,8 @@ pub fn toolchain(ctx: &Ctx) -> Result<Toolchain> {
     let headers = kernel_headers(ctx)?;
     let runtime = ctx.repo.root.join("app-runtime");
     let stubs = syscalls::stubs(&syscalls::read(&kernel::kernel_source(ctx, KernelFlavour::Vanilla)?)?);
-    let mut key =
-        Key::new("toolchain-v1").str(&stubs).str(CODE_FLAGS).str(REFUSED_FLAGS).str(&headers.to_string_lossy());
-    key = key.str(include_str!("toolchain.rs")).str(include_str!("ldwrap.rs"));
+    let mut key = Key::new("toolchain-v2").str(&stubs).str(&headers.to_string_lossy()).str(&kernel::compiler()?);
+    key = key.str(&specs(Path::new("/"), "", "")).str(include_str!("ldwrap.rs"));
     for library in &libraries {
         key = key.str(&library.to_string_lossy());
     }
@@ -77,34 +75,30 @@ pub fn toolchain(ctx: &Ctx) -> Result<Toolchain> {
         fs::create_dir(out.join("bin"))?;
         // A copy: cargo may replace or remove the running program while make still calls the linker.
         fs::copy("/proc/self/exe", out.join("bin/ld")).context("copying this program as `ld`")?;
-        drivers(out, &place)
+        driver(out, &place)
     })?;
     Ok(Toolchain { dir })
 }
 
-/// Writes the specs files and the two compiler drivers. They name the toolchain's final place.
-fn drivers(out: &Path, place: &Path) -> Result<()> {
+/// Writes the specs file and the compiler driver. They name the toolchain's final place.
+fn driver(out: &Path, place: &Path) -> Result<()> {
     let gcc = |option: &str| process::read(Command::new("gcc").arg(option));
     let libgcc = gcc("-print-libgcc-file-name")?;
     let include = gcc("-print-file-name=include")?;
-    for (name, flags) in [("ukl-cc", CODE_FLAGS), ("ukl-process-cc", "-fno-pic -fno-pie -fcf-protection=none")] {
-        write(&out.join(format!("{name}.specs")), &specs(place, flags, include.trim(), libgcc.trim()))?;
-        let linker = if name == "ukl-cc" { format!(" -B'{}/bin/'", place.display()) } else { String::new() };
-        let driver = out.join("bin").join(name);
-        let specs = place.join(format!("{name}.specs"));
-        write(&driver, &format!("#!/bin/sh\nexec gcc -specs='{}'{linker} \"$@\"\n", specs.display()))?;
-        fs::set_permissions(&driver, fs::Permissions::from_mode(0o755))
-            .with_context(|| format!("making {} executable", driver.display()))?;
-    }
-    Ok(())
+    write(&out.join("ukl.specs"), &specs(place, include.trim(), libgcc.trim()))?;
+    let (specs, bin) = (place.join("ukl.specs"), place.join("bin"));
+    let driver = out.join("bin/ukl-cc");
+    write(&driver, &format!("#!/bin/sh\nexec gcc -specs='{}' -B'{}/' \"$@\"\n", specs.display(), bin.display()))?;
+    fs::set_permissions(&driver, fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("making {} executable", driver.display()))
 }
 
 /// A gcc specs file (GCC manual, "Spec Files"): `%<option` removes an option, what self_spec names is added.
-fn specs(place: &Path, flags: &str, include: &str, libgcc: &str) -> String {
+fn specs(place: &Path, include: &str, libgcc: &str) -> String {
     let lib = place.join("linux/lib");
     let (place, lib) = (place.display(), lib.display());
     format!(
-        "*self_spec:\n{REFUSED_FLAGS} {flags} -static -no-pie -fno-lto -nostdinc -isystem {place}/include -isystem {include}\n\n\
+        "*self_spec:\n{REFUSED_FLAGS} {CODE_FLAGS} -static -no-pie -fno-lto -nostdinc -isystem {place}/include -isystem {include}\n\n\
          *link:\n-m elf_x86_64 %{{!r:-static}} -nostdlib -L{lib} -z noexecstack --build-id=none %{{!r:-u ukl_banner}}\n\n\
          *startfile:\n{lib}/crt1.o {lib}/crti.o\n\n\
          *endfile:\n{lib}/crtn.o\n\n\
@@ -183,6 +177,6 @@ mod tests {
 
     #[test]
     fn the_specs_name_only_our_places() {
-        insta::assert_snapshot!(specs(Path::new("/t"), "-mcmodel=kernel", "/gcc/include", "/gcc/libgcc.a"));
+        insta::assert_snapshot!(specs(Path::new("/t"), "/gcc/include", "/gcc/libgcc.a"));
     }
 }
