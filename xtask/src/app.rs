@@ -73,12 +73,46 @@ pub fn build_app(ctx: &Ctx, app: &App) -> Result<BuiltApp> {
         Key::new("app-v1").str(&toolchain.dir.to_string_lossy()).str(&commands.join("\n")).str(&epoch_s.to_string());
     let work = ctx.cache.work(&format!("app-{}", app.name), &key)?;
     let tree = work.path.join("tree");
+    let was_built = start_over_if_unfinished(&work.path)?;
     let changed = sync::sync(&source, &tree, &work.path.join("synced"))?;
     if changed > 0 {
         eprintln!("  {}: {changed} files taken from {}", app.name, source.display());
     }
+    let outcome = run_commands(ctx, app, &toolchain, &work.path, epoch_s);
+    // A build that was complete once and now ends with an error is the user's to mend: the next one goes on from here.
+    if outcome.is_ok() || was_built {
+        fs::write(work.path.join(COMPLETE), "").context("recording that the build is complete")?;
+    }
+    outcome?;
+    collect(ctx, app, &tree)
+}
+
+/// In the work directory: the last build came to its end, so make can be trusted to continue.
+const COMPLETE: &str = "complete";
+
+/// Empties a work directory whose build was interrupted, or never succeeded: build systems that note a step as done before
+/// it is (Redis does so with its dependencies) would not repeat it. Returns whether there was a complete build.
+fn start_over_if_unfinished(work: &Path) -> Result<bool> {
+    let complete = work.join(COMPLETE);
+    if complete.is_file() {
+        fs::remove_file(&complete).with_context(|| format!("removing {}", complete.display()))?;
+        return Ok(true);
+    }
+    // First the record: without it, a tree that is only half removed is filled again.
+    for (path, is_dir) in [(work.join("synced"), false), (work.join("tree"), true)] {
+        if path.exists() {
+            let removed = if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.with_context(|| format!("removing {}", path.display()))?;
+        }
+    }
+    Ok(false)
+}
+
+/// Runs the manifest's commands one after the other.
+fn run_commands(ctx: &Ctx, app: &App, toolchain: &Toolchain, work: &Path, epoch_s: u64) -> Result<()> {
+    let tree = work.join("tree");
     for (number, words) in app.build.commands.iter().enumerate() {
-        let mut words = words.iter().map(|word| expand(word, ctx, &toolchain, &tree));
+        let mut words = words.iter().map(|word| expand(word, ctx, toolchain, &tree));
         let mut command = Command::new(words.next().context("`build.commands` has an empty command")?);
         command.args(words).current_dir(&tree);
         for name in CLEARED {
@@ -86,11 +120,11 @@ pub fn build_app(ctx: &Ctx, app: &App) -> Result<BuiltApp> {
         }
         command.env("LC_ALL", "C").env("SOURCE_DATE_EPOCH", epoch_s.to_string());
         // A build that asks git for its version must not find a repository around the cache.
-        command.env("GIT_CEILING_DIRECTORIES", &work.path);
-        let log = work.path.join(format!("command-{number}.log"));
+        command.env("GIT_CEILING_DIRECTORIES", work);
+        let log = work.join(format!("command-{number}.log"));
         process::run_logged(&format!("building {}", app.name), &mut command, &log)?;
     }
-    collect(ctx, app, &tree)
+    Ok(())
 }
 
 /// Copies the results out under the hash of their content, so that a level link runs only when they differ.
@@ -124,4 +158,24 @@ fn expand(word: &str, ctx: &Ctx, toolchain: &Toolchain, tree: &Path) -> String {
         .replace("{ar}", "ar")
         .replace("{jobs}", &ctx.jobs.to_string())
         .replace("{source}", &tree.to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupted_build_starts_over_and_a_complete_one_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let object = dir.path().join("tree/half.o");
+        fs::create_dir_all(object.parent().unwrap()).unwrap();
+        fs::write(&object, "").unwrap();
+        fs::write(dir.path().join("synced"), "").unwrap();
+        fs::write(dir.path().join(COMPLETE), "").unwrap();
+        assert!(start_over_if_unfinished(dir.path()).unwrap());
+        assert!(object.exists());
+        // Nobody wrote the mark again: that build was interrupted.
+        assert!(!start_over_if_unfinished(dir.path()).unwrap());
+        assert!(!object.exists() && !dir.path().join("synced").exists());
+    }
 }
