@@ -13,7 +13,6 @@ use crate::process;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Options of `link`.
 #[derive(clap::Args)]
@@ -79,25 +78,22 @@ pub fn image(ctx: &Ctx, app: &App, level: &Level) -> Result<Image> {
 /// Where kbuild puts the bootable kernel.
 const BZIMAGE: &str = "arch/x86/boot/bzImage";
 
-/// Runs the kernel's own last steps in a copy of its object tree, whose times are kept: so make finds every object up to
-/// date and only links.
+/// Runs the kernel's own last steps with the application's object: make finds every other object up to date.
 fn with_app(ctx: &Ctx, kernel: &KernelBuild, app: &App, built: &BuiltApp, level: &Level) -> Result<Image> {
     let object = object::level_object(ctx, app, built, level)?;
     let name = format!("{}-{}", app.name, level.name);
     let key = Key::new("image-v1").str(&kernel.key).file(&object)?;
     let dir = ctx.cache.step(&format!("image-{name}"), &key, |out| {
-        // One copy of the tree for all images of a kernel; a link leaves nothing behind that the next would not replace.
+        // In the kernel's own object tree, one link at a time: a copy elsewhere would have objtool rebuilt, which knows its
+        // path, and every object after it. A link leaves nothing behind that the next would not replace.
         let work = ctx.cache.work("link", &Key::new("link-v1").str(&kernel.key))?;
-        let tree = work.path.join("tree");
-        if !tree.is_dir() {
-            let partial = work.path.join("tree.partial");
-            if partial.exists() {
-                fs::remove_dir_all(&partial).with_context(|| format!("removing {}", partial.display()))?;
-            }
-            process::run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(&kernel.output).arg(&partial))?;
-            fs::rename(&partial, &tree).with_context(|| format!("creating {}", tree.display()))?;
+        let tree = &kernel.output;
+        let vmlinux = tree.join("vmlinux");
+        // Gone first: make would take one that an interrupted link left without its last steps.
+        if vmlinux.exists() {
+            fs::remove_file(&vmlinux).with_context(|| format!("removing {}", vmlinux.display()))?;
         }
-        let mut make = kernel::make(ctx, &kernel.source, &tree)?;
+        let mut make = kernel::make(ctx, &kernel.source, tree)?;
         make.arg(format!("UKL_APP={}", object.display())).arg("bzImage");
         let log = work.path.join("link.log");
         process::run_logged(&format!("linking {name}"), &mut make, &log).map_err(|error| reach(error, &log))?;
