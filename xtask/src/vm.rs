@@ -59,6 +59,29 @@ pub struct Vm {
     pub events: Vec<Event>,
     // Dropped after QEMU has been killed.
     _connection: Connection,
+    _claim: std::fs::File,
+}
+
+/// The empty, locked log of a machine, and its name without `.log`: NAME, or NAME-PID beside a machine that has that one.
+fn claim_log(logs: &Path, name: &str) -> Result<(String, std::fs::File)> {
+    let own = format!("{name}-{}", std::process::id());
+    for name in [name, own.as_str()] {
+        let path = logs.join(format!("{name}.log"));
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .with_context(|| format!("creating {}", path.display()))?;
+        if file.try_lock().is_ok() {
+            file.set_len(0).with_context(|| format!("emptying {}", path.display()))?;
+            return Ok((name.to_owned(), file));
+        }
+    }
+    Err(Failure::new(
+        format!("{} and {own}.log are in use by other machines", logs.join(format!("{name}.log")).display()),
+        "wait for them to end",
+    ))
 }
 
 impl Vm {
@@ -70,11 +93,11 @@ impl Vm {
         };
         let logs = ctx.cache.root().join("logs");
         std::fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
-        let log = logs.join(format!("{}.log", plan.name));
-        std::fs::File::create(&log).with_context(|| format!("creating {}", log.display()))?;
+        let (name, claim) = claim_log(&logs, &plan.name)?;
+        let log = logs.join(format!("{name}.log"));
         // A socket's path is short: at most 107 bytes.
         let sockets = tempfile::Builder::new().prefix("ukl-").tempdir().context("making a directory for sockets")?;
-        let connection = net::connect(&plan.forwards, &logs.join(format!("{}-passt.log", plan.name)))?;
+        let connection = net::connect(&plan.forwards, &logs.join(format!("{name}-passt.log")))?;
         let machine = Machine {
             kernel: plan.kernel.clone(),
             initramfs: plan.initramfs.clone(),
@@ -90,7 +113,7 @@ impl Vm {
         };
         let mut command = Command::new(qemu::PROGRAM);
         command.args(qemu::arguments(&machine)).stdin(Stdio::null()).stdout(Stdio::null());
-        let errors = std::fs::File::create(logs.join(format!("{}-qemu.log", plan.name)))?;
+        let errors = std::fs::File::create(logs.join(format!("{name}-qemu.log")))?;
         // Ctrl-C is for us: we stop the machine in order.
         process::die_with_parent(&mut command).stderr(errors).process_group(0);
         if let Some(socket) = &connection.socket {
@@ -111,6 +134,7 @@ impl Vm {
             partial: Vec::new(),
             events: Vec::new(),
             _connection: connection,
+            _claim: claim,
         })
     }
 
@@ -221,4 +245,18 @@ fn tail(log: &Path) -> String {
     let text = String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).replace('\r', "");
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].iter().map(|line| format!("  | {line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::claim_log;
+
+    #[test]
+    fn a_second_machine_of_the_same_name_gets_a_log_of_its_own() {
+        let logs = tempfile::tempdir().unwrap();
+        let (first, _held) = claim_log(logs.path(), "redis-byb").unwrap();
+        let (second, _also_held) = claim_log(logs.path(), "redis-byb").unwrap();
+        assert_eq!(first, "redis-byb");
+        assert_eq!(second, format!("redis-byb-{}", std::process::id()));
+    }
 }
