@@ -1,4 +1,4 @@
-//! The base level's system-call stubs, generated from the kernel's own table.
+//! An application's side of system calls, generated from the kernel's own table.
 
 use anyhow::{Context, Result, ensure};
 use regex::Regex;
@@ -91,6 +91,28 @@ pub fn stubs(calls: &[Syscall]) -> String {
     text
 }
 
+/// Assembly text of `__ukl_syscall`, a call whose number is in rax, for levels with bypass: a table of the kernel's direct
+/// entries. As SYSCALL, it looks at 32 bits of the number. A number without an entry goes the full way, to its ENOSYS.
+pub fn dispatch(calls: &[Syscall]) -> String {
+    let entries: BTreeMap<u32, &str> = calls.iter().map(|call| (call.number, call.name.as_str())).collect();
+    let count = entries.keys().next_back().map_or(0, |last| last + 1);
+    let mut text = format!(
+        "\t.section .ukl.text, \"ax\", @progbits\n\t.globl __ukl_syscall\n\t.type __ukl_syscall, @function\n\
+         __ukl_syscall:\n\tmov %eax, %r11d\n\tcmp ${count}, %r11d\n\tjae ukl_bypass_full\n\
+         \tjmp *table(, %r11, 8)\n\t.size __ukl_syscall, . - __ukl_syscall\n\
+         \t.section .ukl.rodata, \"a\", @progbits\n\t.balign 8\ntable:\n"
+    );
+    for number in 0..count {
+        // Writing to a String cannot fail.
+        let _ = match entries.get(&number) {
+            Some(name) => writeln!(text, "\t.quad ukl_sys_{number}\t\t# {name}"),
+            None => writeln!(text, "\t.quad ukl_bypass_full"),
+        };
+    }
+    text.push_str("\t.section .note.GNU-stack, \"\", @progbits\n");
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,5 +150,21 @@ mod tests {
             Syscall { number: 9, name: "mmap".to_owned(), arguments: 6 },
         ];
         insta::assert_snapshot!(stubs(&calls));
+    }
+
+    #[test]
+    fn a_number_without_an_entry_goes_the_full_way() {
+        let calls = [
+            Syscall { number: 0, name: "read".to_owned(), arguments: 3 },
+            Syscall { number: 2, name: "open".to_owned(), arguments: 3 },
+        ];
+        let text = dispatch(&calls);
+        let table: Vec<_> = text.lines().filter(|line| line.contains(".quad") || line.contains("cmp")).collect();
+        insta::assert_snapshot!(table.join("\n"), @r"
+        	cmp $3, %r11d
+        	.quad ukl_sys_0		# read
+        	.quad ukl_bypass_full
+        	.quad ukl_sys_2		# open
+        ");
     }
 }

@@ -7,6 +7,7 @@
 //! linux/lib, ukl/lib   the two builds of C library and runtime
 //! app.lds          the partial link
 //! base.o           the system-call stubs of the base path
+//! bypass.o         the system call of any number by the kernel's direct entries
 //! ```
 
 use crate::cache::Key;
@@ -36,6 +37,11 @@ impl Toolchain {
     pub fn base_stubs(&self) -> PathBuf {
         self.dir.join("base.o")
     }
+
+    /// What the level link of a level with bypass adds to the kernel's own entries.
+    pub fn bypass_stubs(&self) -> PathBuf {
+        self.dir.join("bypass.o")
+    }
 }
 
 /// What every application is compiled with. Data has low addresses and text high ones, so symbols need sign-extended
@@ -51,8 +57,13 @@ pub fn toolchain(ctx: &Ctx) -> Result<Toolchain> {
     let libraries = [musl::musl(ctx, Flavour::Process)?, musl::musl(ctx, Flavour::Kernel)?];
     let headers = kernel_headers(ctx)?;
     let runtime = ctx.repo.root.join("app-runtime");
-    let stubs = syscalls::stubs(&syscalls::read(&kernel::kernel_source(ctx, KernelFlavour::Vanilla)?)?);
-    let mut key = Key::new("toolchain-v2").str(&stubs).str(&headers.to_string_lossy()).str(&kernel::compiler()?);
+    let calls = syscalls::read(&kernel::kernel_source(ctx, KernelFlavour::Vanilla)?)?;
+    let stubs = [("base", syscalls::stubs(&calls)), ("bypass", syscalls::dispatch(&calls))];
+    let mut key = Key::new("toolchain-v3")
+        .str(&stubs[0].1)
+        .str(&stubs[1].1)
+        .str(&headers.to_string_lossy())
+        .str(&kernel::compiler()?);
     key = key.str(&specs(Path::new("/"), "", "")).str(include_str!("ldwrap.rs"));
     for library in &libraries {
         key = key.str(&library.to_string_lossy());
@@ -70,8 +81,11 @@ pub fn toolchain(ctx: &Ctx) -> Result<Toolchain> {
         copy(&headers.join("include"), &out.join("include"))?;
         copy(&runtime.join("include"), &out.join("include"))?;
         write(&out.join("app.lds"), &fs::read_to_string(runtime.join("app.lds"))?)?;
-        write(&out.join("base.s"), &stubs)?;
-        process::run(Command::new("gcc").arg("-c").arg(out.join("base.s")).arg("-o").arg(out.join("base.o")))?;
+        for (name, text) in &stubs {
+            let source = out.join(name).with_extension("s");
+            write(&source, text)?;
+            process::run(Command::new("gcc").arg("-c").arg(&source).arg("-o").arg(source.with_extension("o")))?;
+        }
         fs::create_dir(out.join("bin"))?;
         // A copy: cargo may replace or remove the running program while make still calls the linker.
         fs::copy("/proc/self/exe", out.join("bin/ld")).context("copying this program as `ld`")?;

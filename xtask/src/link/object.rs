@@ -25,6 +25,7 @@ pub fn level_object(ctx: &Ctx, app: &App, built: &BuiltApp, level: &Level) -> Re
         .str(include_str!("object.rs"))
         .file(&built.object)?
         .file(&toolchain.base_stubs())?
+        .file(&toolchain.bypass_stubs())?
         .file(&exports)?
         .str(&descriptor)
         .str(if level.options.bypass { "bypass" } else { "base" });
@@ -39,7 +40,7 @@ pub fn level_object(ctx: &Ctx, app: &App, built: &BuiltApp, level: &Level) -> Re
         if level.options.bypass {
             let bound = out.join("bound.o");
             rename(&built.object, &bound, &bypass_names(&symbols(&built.object)?), None)?;
-            ld.arg(&bound).arg(&descriptor_object);
+            ld.arg(&bound).arg(&descriptor_object).arg(toolchain.bypass_stubs());
         } else {
             ld.arg(&built.object).arg(&descriptor_object).arg(toolchain.base_stubs());
         }
@@ -77,8 +78,7 @@ type Renames = BTreeSet<(String, String)>;
 /// What a level with bypass calls instead of the stubs of the base path.
 fn bypass_names(symbols: &[Name]) -> Renames {
     let fixed = [
-        ("__ukl_syscall", "ukl_sys_any"),
-        ("__ukl_call_begin", "ukl_bypass_begin"),
+        ("__ukl_call_begin", "ukl_bypass_full"),
         ("__ukl_call_end", "ukl_bypass_end"),
         ("__ukl_call_return", "ukl_bypass_return"),
     ];
@@ -138,14 +138,15 @@ mod tests {
         let symbols = names(&[
             ("__ukl_sys_0", true, false),
             ("__ukl_syscall", true, false),
+            ("__ukl_call_begin", true, false),
             ("__ukl_call_return", true, false),
             ("ukl_entry_syscall", true, false),
             ("main", false, false),
         ]);
         insta::assert_snapshot!(shown(bypass_names(&symbols)), @r"
+        __ukl_call_begin -> ukl_bypass_full
         __ukl_call_return -> ukl_bypass_return
         __ukl_sys_0 -> ukl_sys_0
-        __ukl_syscall -> ukl_sys_any
         ");
     }
 
