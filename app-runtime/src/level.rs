@@ -36,7 +36,8 @@ pub unsafe fn remember() {
         _magic: u64,
         _entry: u64,
         _phdr: u64,
-        _phnum: u64,
+        _phnum: u32,
+        _options: u32,
         _name: [u8; NAME_BYTES],
         level: [u8; NAME_BYTES],
     }

@@ -154,7 +154,7 @@ mod tests {
             name: "byb".to_owned(),
             summary: String::new(),
             kernel: KernelFlavour::Ukl,
-            options: LevelOptions { bypass: true },
+            options: LevelOptions { bypass: true, ..LevelOptions::default() },
         };
         let banner = |level: &str, cpl| Banner { level: level.to_owned(), cpl, pid: 43 };
         assert_eq!(mismatch(&level, &banner("byb", 0)), None);

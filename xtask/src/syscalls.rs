@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use regex::Regex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -62,6 +62,27 @@ fn argument_counts(header: &str) -> BTreeMap<&str, usize> {
         .captures_iter(header)
         .map(|found| (found.get(1).map_or("", |name| name.as_str()), count(&found[2])))
         .collect()
+}
+
+/// The numbers of the calls that the patched kernel has a shortcut for: the definitions in `arch/x86/ukl/shortcut.c`.
+pub fn shortcuts(kernel: &Path) -> Result<BTreeSet<u32>> {
+    let path = kernel.join("arch/x86/ukl/shortcut.c");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    defined(&text, &read(kernel)?).with_context(|| format!("in {}", path.display()))
+}
+
+/// The numbers of the calls whose names stand in lines like `UKL_SHORTCUT(read, 3)`.
+fn defined(text: &str, calls: &[Syscall]) -> Result<BTreeSet<u32>> {
+    let definition = Regex::new(r"(?m)^UKL_SHORTCUT\((\w+),").expect("a valid expression");
+    let numbers: BTreeSet<u32> = definition
+        .captures_iter(text)
+        .map(|found| {
+            let call = calls.iter().find(|call| call.name == found[1]);
+            call.map(|call| call.number).with_context(|| format!("there is no system call `{}`", &found[1]))
+        })
+        .collect::<Result<_>>()?;
+    ensure!(!numbers.is_empty(), "no shortcut is defined");
+    Ok(numbers)
 }
 
 /// Assembly text of the stubs: one per call, and `__ukl_syscall` for a number in rax.
@@ -150,6 +171,18 @@ mod tests {
             Syscall { number: 9, name: "mmap".to_owned(), arguments: 6 },
         ];
         insta::assert_snapshot!(stubs(&calls));
+    }
+
+    #[test]
+    fn shortcuts_are_those_the_kernel_defines() {
+        let calls = [
+            Syscall { number: 0, name: "read".to_owned(), arguments: 3 },
+            Syscall { number: 44, name: "sendto".to_owned(), arguments: 6 },
+        ];
+        let text = "/* UKL_SHORTCUT(x, 1) */\nUKL_SHORTCUT(sendto, 6)\n{\nUKL_SHORTCUT(read, 3)\n";
+        assert_eq!(defined(text, &calls).unwrap(), BTreeSet::from([0, 44]));
+        assert_eq!(defined("UKL_SHORTCUT(raed, 3)", &calls).unwrap_err().to_string(), "there is no system call `raed`");
+        assert!(defined("int f(void);\n", &calls).is_err());
     }
 
     #[test]

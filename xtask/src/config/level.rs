@@ -39,6 +39,10 @@ impl fmt::Display for KernelFlavour {
 pub struct LevelOptions {
     /// System calls go straight to the kernel function of their number instead of through the entry code.
     pub bypass: bool,
+    /// Faults and interrupts return to the application without IRETQ.
+    pub ret: bool,
+    /// Calls on TCP sockets go to TCP, past the file and socket layers. Needs `bypass`.
+    pub shortcut: bool,
 }
 
 /// The file as written.
@@ -58,6 +62,10 @@ impl Level {
             raw.kernel == KernelFlavour::Ukl || raw.options == LevelOptions::default(),
             "level `{name}`: [options] apply to kernel = \"ukl\" only, but kernel is \"{}\"",
             raw.kernel
+        );
+        anyhow::ensure!(
+            raw.options.bypass || !raw.options.shortcut,
+            "level `{name}`: shortcut = true needs bypass = true: a shortcut is a direct call"
         );
         Ok(Level { name: name.to_owned(), summary: raw.summary, kernel: raw.kernel, options: raw.options })
     }
@@ -82,7 +90,13 @@ mod tests {
     #[test]
     fn a_misspelt_option_is_refused_with_its_line() {
         let error = level("summary = 's'\nkernel = 'ukl'\n[options]\nbypas = true").unwrap_err();
-        insta::assert_snapshot!(error, @"line 4: unknown field `bypas`, expected `bypass`");
+        insta::assert_snapshot!(error, @"line 4: unknown field `bypas`, expected one of `bypass`, `ret`, `shortcut`");
+    }
+
+    #[test]
+    fn a_shortcut_needs_bypass() {
+        let error = level("summary = 's'\nkernel = 'ukl'\n[options]\nshortcut = true").unwrap_err();
+        insta::assert_snapshot!(error, @"level `test`: shortcut = true needs bypass = true: a shortcut is a direct call");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::audit;
 use crate::cache::Key;
 use crate::config::{App, Level};
 use crate::ctx::Ctx;
-use crate::{process, toolchain};
+use crate::{kernel, process, syscalls, toolchain};
 use anyhow::{Context, Result};
 use object::{Object, ObjectSymbol};
 use std::collections::BTreeSet;
@@ -19,8 +19,12 @@ use std::process::Command;
 /// of the kernel's own entries, audits the result, and hides its symbols from the kernel.
 pub fn level_object(ctx: &Ctx, app: &App, built: &BuiltApp, level: &Level) -> Result<PathBuf> {
     let toolchain = toolchain::toolchain(ctx)?;
-    let descriptor = descriptor::assembly(&app.name, &level.name)?;
+    let descriptor = descriptor::assembly(&app.name, level)?;
     let exports = ctx.repo.root.join("app-runtime/exports.txt");
+    let shortcuts = match level.options.shortcut {
+        true => syscalls::shortcuts(&kernel::kernel_source(ctx, level.kernel)?)?,
+        false => BTreeSet::new(),
+    };
     let key = Key::new("level-object-v1")
         .str(include_str!("object.rs"))
         .file(&built.object)?
@@ -28,7 +32,8 @@ pub fn level_object(ctx: &Ctx, app: &App, built: &BuiltApp, level: &Level) -> Re
         .file(&toolchain.bypass_stubs())?
         .file(&exports)?
         .str(&descriptor)
-        .str(if level.options.bypass { "bypass" } else { "base" });
+        .str(if level.options.bypass { "bypass" } else { "base" })
+        .str(&format!("{shortcuts:?}"));
     let dir = ctx.cache.step(&format!("object-{}-{}", app.name, level.name), &key, |out| {
         let source = out.join("descriptor.s");
         fs::write(&source, &descriptor).with_context(|| format!("writing {}", source.display()))?;
@@ -39,7 +44,7 @@ pub fn level_object(ctx: &Ctx, app: &App, built: &BuiltApp, level: &Level) -> Re
         ld.args(["-r", "-z", "noexecstack", "-o"]).arg(&linked);
         if level.options.bypass {
             let bound = out.join("bound.o");
-            rename(&built.object, &bound, &bypass_names(&symbols(&built.object)?), None)?;
+            rename(&built.object, &bound, &bypass_names(&symbols(&built.object)?, &shortcuts), None)?;
             ld.arg(&bound).arg(&descriptor_object).arg(toolchain.bypass_stubs());
         } else {
             ld.arg(&built.object).arg(&descriptor_object).arg(toolchain.base_stubs());
@@ -75,8 +80,8 @@ fn symbols(path: &Path) -> Result<Vec<Name>> {
 /// Old and new name.
 type Renames = BTreeSet<(String, String)>;
 
-/// What a level with bypass calls instead of the stubs of the base path.
-fn bypass_names(symbols: &[Name]) -> Renames {
+/// What a level with bypass calls instead of the stubs of the base path; `shortcuts` are the numbers to take one for.
+fn bypass_names(symbols: &[Name], shortcuts: &BTreeSet<u32>) -> Renames {
     let fixed = [
         ("__ukl_call_begin", "ukl_bypass_full"),
         ("__ukl_call_end", "ukl_bypass_end"),
@@ -86,7 +91,10 @@ fn bypass_names(symbols: &[Name]) -> Renames {
         .iter()
         .filter(|symbol| symbol.undefined)
         .filter_map(|symbol| {
-            let number = symbol.name.strip_prefix("__ukl_sys_").map(|number| format!("ukl_sys_{number}"));
+            let number = symbol.name.strip_prefix("__ukl_sys_").map(|number| {
+                let short = number.parse().is_ok_and(|number| shortcuts.contains(&number));
+                format!("{}{number}", if short { "ukl_short_" } else { "ukl_sys_" })
+            });
             let fixed = || fixed.iter().find(|(old, _)| *old == symbol.name).map(|(_, new)| (*new).to_owned());
             number.or_else(fixed).map(|new| (symbol.name.clone(), new))
         })
@@ -137,16 +145,24 @@ mod tests {
     fn bypass_binds_to_the_kernels_entries() {
         let symbols = names(&[
             ("__ukl_sys_0", true, false),
+            ("__ukl_sys_110", true, false),
             ("__ukl_syscall", true, false),
             ("__ukl_call_begin", true, false),
             ("__ukl_call_return", true, false),
             ("ukl_entry_syscall", true, false),
             ("main", false, false),
         ]);
-        insta::assert_snapshot!(shown(bypass_names(&symbols)), @r"
+        insta::assert_snapshot!(shown(bypass_names(&symbols, &BTreeSet::new())), @r"
         __ukl_call_begin -> ukl_bypass_full
         __ukl_call_return -> ukl_bypass_return
         __ukl_sys_0 -> ukl_sys_0
+        __ukl_sys_110 -> ukl_sys_110
+        ");
+        insta::assert_snapshot!(shown(bypass_names(&symbols, &BTreeSet::from([0]))), @r"
+        __ukl_call_begin -> ukl_bypass_full
+        __ukl_call_return -> ukl_bypass_return
+        __ukl_sys_0 -> ukl_short_0
+        __ukl_sys_110 -> ukl_sys_110
         ");
     }
 
