@@ -4,8 +4,6 @@
 use crate::{call, level};
 use core::ffi::{CStr, c_char};
 
-/// Standard error.
-const STDERR: u64 = 2;
 /// "ukl: level=" + 31 + " cpl=" + 1 + " pid=" + 20 + newline, rounded up.
 const LINE_BYTES: usize = 80;
 
@@ -69,7 +67,7 @@ unsafe fn write_if_asked(environment: *const *const c_char) {
         line.push(b" pid=");
         line.push_number(call::getpid());
         line.push(b"\n");
-        call::write(STDERR, line.bytes.get(..line.used).unwrap_or_default());
+        call::write(call::STDERR, line.bytes.get(..line.used).unwrap_or_default());
     }
 }
 

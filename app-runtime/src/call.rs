@@ -1,10 +1,16 @@
-//! The two system calls the runtime itself makes, by the path that works at every level.
+//! The system calls the runtime itself makes, by the path that works at every level.
 
 use core::arch::asm;
 
 /// Numbers from the kernel's arch/x86/entry/syscalls/syscall_64.tbl.
 const WRITE: u64 = 1;
 const GETPID: u64 = 39;
+#[cfg(not(feature = "process"))]
+const ARCH_PRCTL: u64 = 158;
+const EXIT_GROUP: u64 = 231;
+
+/// Standard error.
+pub const STDERR: u64 = 2;
 
 /// Writes to a file descriptor; the result is not looked at, because a banner that cannot be written is not an error.
 pub fn write(fd: u64, bytes: &[u8]) {
@@ -16,6 +22,19 @@ pub fn write(fd: u64, bytes: &[u8]) {
 pub fn getpid() -> u64 {
     // SAFETY: getpid has no arguments and touches no memory.
     unsafe { call(GETPID, 0, 0, 0) }
+}
+
+/// A request of this architecture; the runtime's own cannot fail.
+#[cfg(not(feature = "process"))]
+pub fn arch_prctl(request: u64, argument: u64) {
+    // SAFETY: the requests of the kernel patches take a number and touch no memory of the program.
+    unsafe { call(ARCH_PRCTL, request, argument, 0) };
+}
+
+/// Ends the program.
+pub fn exit_group(status: u64) {
+    // SAFETY: nothing of the program runs afterwards.
+    unsafe { call(EXIT_GROUP, status, 0, 0) };
 }
 
 /// A system call from inside the kernel, by the base path.

@@ -24,7 +24,25 @@ const NAME_BYTES: usize = 32;
 #[cfg(not(feature = "process"))]
 static mut LEVEL: [u8; NAME_BYTES] = [0; NAME_BYTES];
 
-/// Copies the name out of the descriptor that the level link adds.
+/// What the level consists of: bits of the descriptor that the level link sets (xtask's descriptor.rs).
+#[cfg(not(feature = "process"))]
+static mut OPTIONS: u32 = 0;
+
+/// Whether system calls are calls of kernel functions.
+#[cfg(not(feature = "process"))]
+pub fn bypass() -> bool {
+    // SAFETY: written once, before `main`.
+    unsafe { OPTIONS & 2 != 0 }
+}
+
+/// Whether calls on TCP sockets go straight to TCP.
+#[cfg(not(feature = "process"))]
+pub fn shortcut() -> bool {
+    // SAFETY: written once, before `main`.
+    unsafe { OPTIONS & 4 != 0 }
+}
+
+/// Copies the name and the options out of the descriptor that the level link adds.
 ///
 /// # Safety
 /// Called once, while there is one thread.
@@ -37,15 +55,18 @@ pub unsafe fn remember() {
         _entry: u64,
         _phdr: u64,
         _phnum: u32,
-        _options: u32,
+        options: u32,
         _name: [u8; NAME_BYTES],
         level: [u8; NAME_BYTES],
     }
     unsafe extern "C" {
         static __ukl_descriptor: Descriptor;
     }
-    // SAFETY: the link defines the symbol with this layout, app mode may read it at CPL 0, and nobody reads LEVEL yet.
-    unsafe { LEVEL = __ukl_descriptor.level };
+    // SAFETY: the link defines the symbol with this layout, app mode may read it at CPL 0, and nobody reads either yet.
+    unsafe {
+        LEVEL = __ukl_descriptor.level;
+        OPTIONS = __ukl_descriptor.options;
+    }
 }
 
 /// `ukl_level` of `<ukl.h>`.

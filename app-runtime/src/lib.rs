@@ -17,6 +17,7 @@ mod call;
 #[cfg(not(feature = "process"))]
 mod entry;
 mod level;
+mod paths;
 #[cfg(not(feature = "process"))]
 mod phdr;
 

@@ -108,6 +108,9 @@ pub fn stubs(calls: &[Syscall]) -> String {
         stub(&format!("__ukl_sys_{}", call.number), &load, call.arguments);
     }
     text.push_str("\t.globl __ukl_call_end, __ukl_call_return\n__ukl_call_end:\n__ukl_call_return:\n");
+    // Nothing of its own: it lies between the other two.
+    text.push_str("\t.globl __ukl_syscall_end\n\t.set __ukl_syscall_end, __ukl_syscall\n");
+    text.push_str(&names(calls));
     text.push_str("\t.section .note.GNU-stack, \"\", @progbits\n");
     text
 }
@@ -115,12 +118,11 @@ pub fn stubs(calls: &[Syscall]) -> String {
 /// Assembly text of `__ukl_syscall`, a call whose number is in rax, for levels with bypass: a table of the kernel's direct
 /// entries. As SYSCALL, it looks at 32 bits of the number. A number without an entry goes the full way, to its ENOSYS.
 pub fn dispatch(calls: &[Syscall]) -> String {
-    let entries: BTreeMap<u32, &str> = calls.iter().map(|call| (call.number, call.name.as_str())).collect();
-    let count = entries.keys().next_back().map_or(0, |last| last + 1);
+    let (entries, count) = by_number(calls);
     let mut text = format!(
-        "\t.section .ukl.text, \"ax\", @progbits\n\t.globl __ukl_syscall\n\t.type __ukl_syscall, @function\n\
+        "\t.section .ukl.text, \"ax\", @progbits\n\t.globl __ukl_syscall, __ukl_syscall_end\n\t.type __ukl_syscall, @function\n\
          __ukl_syscall:\n\tmov %eax, %r11d\n\tcmp ${count}, %r11d\n\tjae ukl_bypass_full\n\
-         \tjmp *table(, %r11, 8)\n\t.size __ukl_syscall, . - __ukl_syscall\n\
+         \tjmp *table(, %r11, 8)\n__ukl_syscall_end:\n\t.size __ukl_syscall, . - __ukl_syscall\n\
          \t.section .ukl.rodata, \"a\", @progbits\n\t.balign 8\ntable:\n"
     );
     for number in 0..count {
@@ -130,8 +132,28 @@ pub fn dispatch(calls: &[Syscall]) -> String {
             None => writeln!(text, "\t.quad ukl_bypass_full"),
         };
     }
+    text.push_str(&names(calls));
     text.push_str("\t.section .note.GNU-stack, \"\", @progbits\n");
     text
+}
+
+/// Names by number, and how many numbers there are.
+fn by_number(calls: &[Syscall]) -> (BTreeMap<u32, &str>, u32) {
+    let entries: BTreeMap<u32, &str> = calls.iter().map(|call| (call.number, call.name.as_str())).collect();
+    let count = entries.keys().next_back().map_or(0, |last| last + 1);
+    (entries, count)
+}
+
+/// Assembly text of `__ukl_call_names`: for each number in turn the call's name, or nothing, and a zero byte. The runtime
+/// reads `UKL_PATHS` with it.
+fn names(calls: &[Syscall]) -> String {
+    let (entries, count) = by_number(calls);
+    let name = |number| format!("\t.asciz \"{}\"\n", entries.get(&number).unwrap_or(&""));
+    let list: String = (0..count).map(name).collect();
+    format!(
+        "\t.section .ukl.rodata, \"a\", @progbits\n\t.globl __ukl_call_names, __ukl_call_names_end\n\
+         __ukl_call_names:\n{list}__ukl_call_names_end:\n"
+    )
 }
 
 #[cfg(test)]

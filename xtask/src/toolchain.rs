@@ -59,7 +59,7 @@ pub fn toolchain(ctx: &Ctx) -> Result<Toolchain> {
     let runtime = ctx.repo.root.join("app-runtime");
     let calls = syscalls::read(&kernel::kernel_source(ctx, KernelFlavour::Vanilla)?)?;
     let stubs = [("base", syscalls::stubs(&calls)), ("bypass", syscalls::dispatch(&calls))];
-    let mut key = Key::new("toolchain-v3")
+    let mut key = Key::new("toolchain-v4")
         .str(&stubs[0].1)
         .str(&stubs[1].1)
         .str(&headers.to_string_lossy())
@@ -113,7 +113,7 @@ fn specs(place: &Path, include: &str, libgcc: &str) -> String {
     let (place, lib) = (place.display(), lib.display());
     format!(
         "*self_spec:\n{REFUSED_FLAGS} {CODE_FLAGS} -static -no-pie -fno-lto -nostdinc -isystem {place}/include -isystem {include}\n\n\
-         *link:\n-m elf_x86_64 %{{!r:-static}} -nostdlib -L{lib} -z noexecstack --build-id=none %{{!r:-u ukl_banner}}\n\n\
+         *link:\n-m elf_x86_64 %{{!r:-static}} -nostdlib -L{lib} -z noexecstack --build-id=none %{{!r:-u ukl_banner -u ukl_paths}}\n\n\
          *startfile:\n{lib}/crt1.o {lib}/crti.o\n\n\
          *endfile:\n{lib}/crtn.o\n\n\
          *lib:\n--start-group -lc -lukl --end-group\n\n\

@@ -7,9 +7,7 @@ mod source;
 
 pub use app::{App, Ready};
 pub use kernel::KernelPin;
-#[cfg(test)]
-pub use level::LevelOptions;
-pub use level::{KernelFlavour, Level};
+pub use level::{KernelFlavour, Level, LevelOptions};
 pub use source::Source;
 
 use anyhow::{Context, Result};

@@ -1,6 +1,6 @@
 //! The record by which the kernel finds an application: `struct ukl_app` of the kernel patches.
 
-use crate::config::Level;
+use crate::config::{Level, LevelOptions};
 use anyhow::{Result, ensure};
 
 /// Bytes of a name, the zero byte at its end included.
@@ -12,6 +12,9 @@ const PHDR_COUNT: u64 = 2;
 
 /// `UKL_OPTION_RET`: the task may return from faults and interrupts without IRETQ.
 const OPTION_RET: u32 = 1;
+/// For the runtime (app-runtime/src/level.rs): how its calls are bound.
+const OPTION_BYPASS: u32 = 2;
+const OPTION_SHORTCUT: u32 = 4;
 
 /// The global symbol of an application's descriptor. Application names may have dashes, symbols may not.
 pub fn symbol(app: &str) -> String {
@@ -29,7 +32,11 @@ pub fn assembly(app: &str, level: &Level) -> Result<String> {
         Ok(format!("\t.ascii \"{text}\"\n\t.zero {}\n", NAME_BYTES - text.len()))
     };
     let symbol = symbol(app);
-    let options = if level.options.ret { OPTION_RET } else { 0 };
+    let LevelOptions { bypass, ret, shortcut } = level.options;
+    let options: u32 = [(ret, OPTION_RET), (bypass, OPTION_BYPASS), (shortcut, OPTION_SHORTCUT)]
+        .into_iter()
+        .map(|(on, bit)| if on { bit } else { 0 })
+        .sum();
     Ok(format!(
         "\t.section .ukl.app, \"a\", @progbits\n\t.balign 8\n\t.globl {symbol}, __ukl_descriptor\n\
          \t.type {symbol}, @object\n{symbol}:\n__ukl_descriptor:\n\
@@ -43,7 +50,7 @@ pub fn assembly(app: &str, level: &Level) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{KernelFlavour, LevelOptions};
+    use crate::config::KernelFlavour;
 
     fn level(name: &str) -> Level {
         let options = LevelOptions { ret: true, ..LevelOptions::default() };

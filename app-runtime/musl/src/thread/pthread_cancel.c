@@ -33,6 +33,9 @@ extern hidden const struct point __ukl_cp_start[], __ukl_cp_end[];
 /* The text of the level's system-call stubs, and the `ret` at which an interrupted, completed call resumes. */
 extern const char __ukl_call_begin[], __ukl_call_end[], __ukl_call_return[];
 
+/* The way into them for a number that is a variable: among them, or a table's worth of text of its own. */
+extern const char __ukl_syscall[], __ukl_syscall_end[];
+
 #define OPCODE_RET 0xc3
 
 _Static_assert(SIGCANCEL <= 8*sizeof(long), "SIGCANCEL is not in the first word of a signal set");
@@ -70,6 +73,8 @@ static const struct point *find_point(uintptr_t pc, int last)
 /* Whether `pc` lies in a system-call stub whose call has not completed. */
 static int in_open_call(uintptr_t pc)
 {
+	if (pc >= (uintptr_t)__ukl_syscall && pc < (uintptr_t)__ukl_syscall_end)
+		return *(const unsigned char *)pc != OPCODE_RET;
 	return pc >= (uintptr_t)__ukl_call_begin && pc < (uintptr_t)__ukl_call_end
 		&& pc != (uintptr_t)__ukl_call_return && *(const unsigned char *)pc != OPCODE_RET;
 }

@@ -1,0 +1,218 @@
+//! Which path a system call takes, as far as it can be chosen while the program runs.
+//!
+//! A level decides how calls are bound. Below that the program may go back, call by call: the kernel's direct entries look
+//! at two bitmaps in the program's memory once the kernel has been told so (`arch_prctl(ARCH_UKL_CHOOSE)`), and at nothing
+//! before that, so that a program that never chooses pays nothing. `UKL_PATHS=read=full,write=direct` or `all=full` in the
+//! environment chooses at start.
+
+use crate::call;
+use core::ffi::{CStr, c_char, c_int};
+use kernel::{choose, chosen, exists, numbers};
+
+/// Numbers the bitmaps have room for.
+const NUMBERS: u32 = 512;
+/// Exit status for a `UKL_PATHS` that makes no sense, as shells use it for wrong usage.
+const USAGE: u64 = 2;
+
+/// How a call is made. The numbers are those of `<ukl.h>`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Path {
+    /// Through the kernel's entry code.
+    Full,
+    /// By a call of the kernel's function.
+    Direct,
+    /// By the level's shortcut, where there is one for the call.
+    Shortcut,
+}
+
+/// What only a linked-in program has.
+#[cfg(not(feature = "process"))]
+mod kernel {
+    use super::{NUMBERS, Path};
+    use crate::{call, level};
+    use core::sync::atomic::{AtomicU64, Ordering};
+
+    /// The kernel patch's number of the request.
+    const ARCH_UKL_CHOOSE: u64 = 0x6001;
+
+    type Bitmap = [AtomicU64; (NUMBERS / 64) as usize];
+
+    unsafe extern "C" {
+        /// A bit for each number that goes the full way.
+        static ukl_full_calls: Bitmap;
+        /// A bit for each number that goes without a shortcut.
+        static ukl_plain_calls: Bitmap;
+        /// Names by number, each with a zero byte at its end; a number without a call has an empty one.
+        static __ukl_call_names: u8;
+        static __ukl_call_names_end: u8;
+    }
+
+    fn set(bitmap: &Bitmap, number: u32, on: bool) {
+        let Some(word) = bitmap.get((number / 64) as usize) else { return };
+        let bit = 1 << (number % 64);
+        if on {
+            word.fetch_or(bit, Ordering::Relaxed);
+        } else {
+            word.fetch_and(!bit, Ordering::Relaxed);
+        }
+    }
+
+    fn is_set(bitmap: &Bitmap, number: u32) -> bool {
+        let word = bitmap.get((number / 64) as usize);
+        word.is_some_and(|word| word.load(Ordering::Relaxed) & (1 << (number % 64)) != 0)
+    }
+
+    /// Whether the level has the path at all.
+    pub fn exists(path: Path) -> bool {
+        match path {
+            Path::Full => true,
+            Path::Direct => level::bypass(),
+            Path::Shortcut => level::shortcut(),
+        }
+    }
+
+    /// Sets the path of one call. The kernel looks at the bitmaps from now on, for the calling thread and those it creates.
+    pub fn choose(number: u32, path: Path) {
+        if !level::bypass() {
+            return;
+        }
+        // SAFETY: the kernel's link defines the bitmaps, in this process's memory, and they are only used atomically.
+        let (full, plain) = unsafe { (&ukl_full_calls, &ukl_plain_calls) };
+        set(full, number, path == Path::Full);
+        set(plain, number, path == Path::Direct);
+        call::arch_prctl(ARCH_UKL_CHOOSE, 1);
+    }
+
+    /// The path of one call.
+    pub fn chosen(number: u32) -> Path {
+        // SAFETY: as in `choose`.
+        let (full, plain) = unsafe { (&ukl_full_calls, &ukl_plain_calls) };
+        if !level::bypass() || is_set(full, number) {
+            Path::Full
+        } else if !level::shortcut() || is_set(plain, number) {
+            Path::Direct
+        } else {
+            Path::Shortcut
+        }
+    }
+
+    /// The numbers of the calls with this name; `all` is the name of every one.
+    pub fn numbers(name: &[u8]) -> impl Iterator<Item = u32> {
+        let (start, end) = (&raw const __ukl_call_names, &raw const __ukl_call_names_end);
+        // SAFETY: the level link defines both symbols around bytes that nobody writes to.
+        let names = unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) };
+        let calls = (0..NUMBERS).zip(names.split(|byte| *byte == 0)).filter(|(_, call)| !call.is_empty());
+        calls.filter(move |(_, call)| name == b"all" || *call == name).map(|(number, _)| number)
+    }
+}
+
+/// An ordinary process: one path, and no table of names to check one with.
+#[cfg(feature = "process")]
+mod kernel {
+    use super::Path;
+
+    pub fn exists(path: Path) -> bool {
+        path == Path::Full
+    }
+
+    pub fn choose(_number: u32, _path: Path) {}
+
+    pub fn chosen(_number: u32) -> Path {
+        Path::Full
+    }
+
+    pub fn numbers(_name: &[u8]) -> impl Iterator<Item = u32> {
+        core::iter::once(0)
+    }
+}
+
+/// `ukl_set_path` of `<ukl.h>`.
+#[unsafe(no_mangle)]
+extern "C" fn ukl_set_path(number: c_int, path: c_int) -> c_int {
+    let path = match path {
+        0 => Path::Full,
+        1 => Path::Direct,
+        2 => Path::Shortcut,
+        _ => return -1,
+    };
+    let Ok(number) = u32::try_from(number) else { return -1 };
+    if number >= NUMBERS || !exists(path) {
+        return -1;
+    }
+    choose(number, path);
+    0
+}
+
+/// `ukl_get_path` of `<ukl.h>`.
+#[unsafe(no_mangle)]
+extern "C" fn ukl_get_path(number: c_int) -> c_int {
+    match u32::try_from(number) {
+        Ok(number) if number < NUMBERS => chosen(number) as c_int,
+        _ => -1,
+    }
+}
+
+/// Applies one `NAME=PATH` of the environment variable; `all` names every call. The error is what is wrong with it.
+fn apply(item: &[u8]) -> Result<(), &'static [u8]> {
+    let mut halves = item.splitn(2, |byte| *byte == b'=');
+    let (name, path) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
+    let path = match path {
+        b"full" => Path::Full,
+        b"direct" => Path::Direct,
+        b"shortcut" => Path::Shortcut,
+        _ => return Err(b"expected CALL=full, CALL=direct or CALL=shortcut"),
+    };
+    if !exists(path) {
+        return Err(b"this level has no such path");
+    }
+    let mut found = false;
+    for number in numbers(name) {
+        choose(number, path);
+        found = true;
+    }
+    if found { Ok(()) } else { Err(b"no system call has this name (`all` means every one)") }
+}
+
+/// Reads `UKL_PATHS`. A program that was to take other paths must not run on with the usual ones: an error ends it.
+///
+/// # Safety
+/// `environment` is null-terminated, as the kernel hands it to a program.
+unsafe fn read(environment: *const *const c_char) {
+    let mut entry = environment;
+    // SAFETY: as the caller promises; the loop ends at the null pointer.
+    let value = unsafe {
+        loop {
+            if (*entry).is_null() {
+                return;
+            }
+            if let Some(value) = CStr::from_ptr(*entry).to_bytes().strip_prefix(b"UKL_PATHS=") {
+                break value;
+            }
+            entry = entry.add(1);
+        }
+    };
+    for item in value.split(|byte| *byte == b',').filter(|item| !item.is_empty()) {
+        if let Err(reason) = apply(item) {
+            for part in [b"ukl: UKL_PATHS: `".as_slice(), item, b"`: ", reason, b"\n"] {
+                call::write(call::STDERR, part);
+            }
+            call::exit_group(USAGE);
+        }
+    }
+}
+
+/// Runs before `main`, as a constructor.
+extern "C" fn constructor() {
+    unsafe extern "C" {
+        /// The C library's `char **environ`.
+        static __environ: *const *const c_char;
+    }
+    // SAFETY: no thread but this one exists yet, and the list is the kernel's.
+    unsafe { read(__environ) }
+}
+
+/// The linker keeps this object because the link names this symbol (`-u ukl_paths`).
+#[used]
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".init_array")]
+static ukl_paths: extern "C" fn() = constructor;
