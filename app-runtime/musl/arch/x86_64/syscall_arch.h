@@ -16,6 +16,10 @@
 /* semctl, shmctl and msgctl have no second form on this machine. */
 #define IPC_64 0
 
+/* See src/internal/vdso.c. */
+#define VDSO_CGT_SYM "__vdso_clock_gettime"
+#define VDSO_CGT_VER "LINUX_2.6"
+
 #define __UKL_INLINE static inline __attribute__((__always_inline__))
 
 /*
