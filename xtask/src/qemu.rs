@@ -84,11 +84,14 @@ pub fn arguments(machine: &Machine) -> Vec<String> {
     if machine.network != Network::None {
         add("-device virtio-net-pci,netdev=net0");
     }
-    add("-device virtio-serial-pci");
-    for (id, socket) in [("shell", &machine.shell_socket), ("control", &machine.control_socket)] {
-        words.push("-chardev".to_owned());
-        words.push(format!("socket,id={id},path={},server=on,wait=off", escape(socket)));
-        words.extend(["-device".to_owned(), format!("virtconsole,chardev={id}")]);
+    // A guest that counts is not talked to: QEMU serves virtio from another thread, at moments that differ.
+    if machine.counter.is_none() {
+        add("-device virtio-serial-pci");
+        for (id, socket) in [("shell", &machine.shell_socket), ("control", &machine.control_socket)] {
+            words.push("-chardev".to_owned());
+            words.push(format!("socket,id={id},path={},server=on,wait=off", escape(socket)));
+            words.extend(["-device".to_owned(), format!("virtconsole,chardev={id}")]);
+        }
     }
     words.extend(["-chardev".to_owned(), format!("file,id=log,path={}", escape(&machine.log))]);
     words.extend(["-serial".to_owned(), "chardev:log".to_owned()]);
@@ -172,12 +175,13 @@ mod tests {
     #[test]
     fn a_machine_that_runs_alike_each_time() {
         let counter = Counter { plugin: "/p/c.so".into(), spec: "/s,1".into(), report: "/r".into() };
-        let alike = arguments(&Machine { counter: Some(counter), network: Network::None, ..machine() });
+        let plain = Machine { network: Network::None, disk: None, ..machine() };
+        let alike = arguments(&Machine { counter: Some(counter), ..plain });
         let after = |option: &str| &alike[alike.iter().position(|word| word == option).unwrap() + 1];
         assert_eq!(after("-plugin"), "/p/c.so,spec=/s,,1,out=/r");
         assert_eq!((after("-seed").as_str(), after("-rtc").as_str()), ("1", "base=2026-01-01,clock=vm"));
         assert_eq!(after("-append"), "console=ttyS0 panic=-1 pti=on nokaslr norandmaps UKL_KEEP=1");
-        assert!(!alike.contains(&"virtio-rng-pci".to_owned()));
+        assert!(!alike.iter().any(|word| word.contains("virtio")), "{alike:?}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Each level costs a server less per request than the one before. One test per kind of request and figure,
+//! Each level costs a server less per request than the one before. One test per kind of request,
 //! `order/APP/GET-total`; one that a second run gives the same figures; one that a level made slower fails.
 
 use super::Tally;
@@ -27,8 +27,7 @@ pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
 }
 
 fn judge_app(ctx: &Ctx, app: &App, requests: &Requests, prefix: &str, tally: &mut Tally) -> Result<()> {
-    let names: Vec<_> =
-        requests.ratios.keys().flat_map(|name| [format!("{name}-total"), format!("{name}-kernel")]).collect();
+    let names: Vec<_> = requests.ratios.keys().map(|name| format!("{name}-total")).collect();
     let others = ["repeatable", "negative-control"].map(str::to_owned);
     if !names.iter().chain(&others).any(|name| tally.wants(&format!("{prefix}{name}"))) {
         return Ok(());
@@ -37,9 +36,7 @@ fn judge_app(ctx: &Ctx, app: &App, requests: &Requests, prefix: &str, tally: &mu
     let order = Order { app, levels: &levels, requests, profile: false, prelude: "" };
     let rows = counting::measure(ctx, &order)?;
     for request in requests.ratios.keys() {
-        for (figure, of) in FIGURES {
-            tally.check(&format!("{prefix}{request}-{figure}"), falling(&rows, request, of));
-        }
+        tally.check(&format!("{prefix}{request}-total"), falling(&rows, request));
     }
     let (Some(request), Some(last)) = (requests.ratios.keys().next(), levels.last()) else { return Ok(()) };
     let one = Requests { ratios: requests.ratios.clone().into_iter().take(1).collect(), ..requests.clone() };
@@ -55,17 +52,15 @@ fn judge_app(ctx: &Ctx, app: &App, requests: &Requests, prefix: &str, tally: &mu
     Ok(())
 }
 
-type Figure = fn(&Row) -> f64;
-
-/// What is compared, per request.
-const FIGURES: [(&str, Figure); 2] = [
-    ("total", |row| row.figures.per_request(row.figures.server.total())),
-    ("kernel", |row| row.figures.per_request(row.figures.server.kernel)),
-];
+/// What is compared: all that the processor executes while the server is current.
+fn total(row: &Row) -> f64 {
+    row.figures.per_request(row.figures.server.total())
+}
 
 /// Success when each level needs fewer instructions than the one before it.
-fn falling(rows: &[Row], request: &str, of: Figure) -> Result<String> {
-    let figures: Vec<_> = rows.iter().filter(|row| row.request == request).map(|row| (&row.level, of(row))).collect();
+fn falling(rows: &[Row], request: &str) -> Result<String> {
+    let figures: Vec<_> =
+        rows.iter().filter(|row| row.request == request).map(|row| (&row.level, total(row))).collect();
     ensure!(figures.len() > 1, "{request} was counted at {} levels; an order needs two", figures.len());
     let text = figures.iter().map(|(level, figure)| format!("{level} {figure:.1}")).collect::<Vec<_>>().join(" > ");
     ensure!(figures.windows(2).all(|pair| pair[0].1 > pair[1].1), "instructions per request do not fall: {text}");
@@ -89,7 +84,7 @@ fn same(rows: &[Row], second: &Row) -> Result<String> {
 fn broken(rows: &[Row], request: &str, slow: &Row) -> Result<String> {
     let with_slow: Vec<Row> =
         rows.iter().filter(|row| row.level != slow.level).cloned().chain([slow.clone()]).collect();
-    match falling(&with_slow, request, FIGURES[0].1) {
+    match falling(&with_slow, request) {
         Err(verdict) => Ok(format!("the verdict on a level that traces each call with a failure: {verdict}")),
         Ok(text) => anyhow::bail!("a level that traces each call is still judged as in order: {text}"),
     }
@@ -108,11 +103,10 @@ mod tests {
 
     #[test]
     fn levels_in_order_pass_and_equal_or_slower_ones_do_not() {
-        let total = FIGURES[0].1;
-        let text = falling(&[row("linux", 10), row("base", 20)], "GET", total).unwrap();
+        let text = falling(&[row("linux", 10), row("base", 20)], "GET").unwrap();
         assert_eq!(text, "instructions per request: linux 44.2 > base 22.1");
-        assert!(falling(&[row("linux", 10), row("base", 10)], "GET", total).is_err());
-        assert!(falling(&[row("linux", 10)], "GET", total).is_err());
+        assert!(falling(&[row("linux", 10), row("base", 10)], "GET").is_err());
+        assert!(falling(&[row("linux", 10)], "GET").is_err());
         assert!(broken(&[row("linux", 10), row("byb", 20)], "GET", &row("byb", 5)).is_ok());
         assert!(broken(&[row("linux", 10), row("byb", 20)], "GET", &row("byb", 15)).is_err());
     }
