@@ -1,4 +1,4 @@
-//! The part of QEMU's plug-in interface that is used here, declared by hand: it is the same in QEMU 7.2 to 10.
+//! The part of QEMU's plug-in interface that is used here, declared by hand: the headers of QEMU 7.2 to 10 declare it alike.
 //!
 //! The functions are looked up in the running QEMU instead of being linked, so that the crate's tests need no QEMU and one
 //! that was built without plug-ins is told apart by the name of what it lacks. Prototypes: `include/qemu/qemu-plugin.h`.
