@@ -1,6 +1,7 @@
 //! Instructions per system call at each level, and what the patches cost the ordinary processes beside it.
 
 use crate::config::{App, KernelFlavour, Level};
+use crate::counting::{self, Order, Requests};
 use crate::counts::{self, Measured, Place, Rules};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
@@ -24,6 +25,9 @@ pub struct Args {
     /// Levels to measure, separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "linux,base,byb")]
     levels: Vec<String>,
+    /// For a server: also show where the kernel's instructions per request go, function by function.
+    #[arg(long)]
+    profile: bool,
 }
 
 /// Runs `bench`: boots each level under an instruction counter, prints the table, and fails when a rule of bench.toml is
@@ -37,8 +41,12 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
             "`cargo xtask bench --app microbench`",
         ));
     }
-    let rules = Rules::read(&path)?;
     let levels = args.levels.iter().map(|name| ctx.repo.level(name)).collect::<Result<Vec<_>>>()?;
+    if let Some(requests) = Requests::read(&path)? {
+        let order = Order { app: &app, levels: &levels, requests: &requests, profile: args.profile, prelude: "" };
+        return counting::run(ctx, &order);
+    }
+    let rules = Rules::read(&path)?;
     interrupt::catch();
     let mut runs = Vec::new();
     for level in &levels {

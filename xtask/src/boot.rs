@@ -43,6 +43,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         kernel: args.kernel,
         initramfs: args.initramfs,
         accelerator: Some(crate::qemu::Accelerator::Tcg),
+        counter: None,
         memory_mib: args.memory_mib,
         cpus: args.smp,
         forwards: vec![],

@@ -10,8 +10,17 @@ use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+/// A file that a run puts into the guest beside those of the manifest.
+#[derive(Clone, Debug)]
+pub struct ExtraFile {
+    /// Its path there, absolute.
+    pub target: String,
+    pub permissions: u32,
+    pub content: Vec<u8>,
+}
+
 /// The archive for `app` at `level`; `args` replace those of the manifest.
-pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>) -> Result<PathBuf> {
+pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, extra: &[ExtraFile]) -> Result<PathBuf> {
     let busybox = busybox::busybox(ctx)?;
     let ordinary = app::build_app(ctx, app)?.executable;
     let init = ctx.repo.root.join("guest/init");
@@ -23,6 +32,9 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>) -
     key = key.str(&program).str(stub.as_deref().unwrap_or("")).str(&command(&program, args)).str(&ready(app));
     for (target, file) in &app.guest.files {
         key = key.str(target).file(&app.dir.join(file))?;
+    }
+    for file in extra {
+        key = key.str(&file.target).str(&format!("{:o}", file.permissions)).bytes(&file.content);
     }
     let dir = ctx.cache.step("initramfs", &key, |out| {
         let mut tree = Tree::default();
@@ -48,6 +60,9 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>) -
         }
         for (target, file) in &app.guest.files {
             tree.file(target.trim_start_matches('/'), 0o644, &read(&app.dir.join(file))?);
+        }
+        for file in extra {
+            tree.file(file.target.trim_start_matches('/'), file.permissions, &file.content);
         }
         std::fs::write(out.join("initramfs.cpio"), tree.archive.finish()).context("writing the initramfs")
     })?;

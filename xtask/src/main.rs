@@ -12,6 +12,7 @@ mod clean;
 mod cli;
 mod config;
 mod configure;
+mod counting;
 mod counts;
 mod cpio;
 mod ctx;

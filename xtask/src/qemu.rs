@@ -22,12 +22,23 @@ pub enum Network {
     User(Vec<(u16, u16)>),
 }
 
+/// The files of the instruction counter, QEMU's plug-in `counter/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counter {
+    pub plugin: PathBuf,
+    /// What it reads and what it writes.
+    pub spec: PathBuf,
+    pub report: PathBuf,
+}
+
 /// One virtual machine.
 #[derive(Clone, Debug)]
 pub struct Machine {
     pub kernel: PathBuf,
     pub initramfs: PathBuf,
     pub accelerator: Accelerator,
+    /// Counts every instruction, in a machine that runs alike each time.
+    pub counter: Option<Counter>,
     pub memory_mib: u32,
     pub cpus: u32,
     pub network: Network,
@@ -57,7 +68,9 @@ pub fn arguments(machine: &Machine) -> Vec<String> {
         Accelerator::TcgCounting => "-accel tcg,thread=single -icount shift=0,sleep=off -cpu max",
     });
     add(&format!("-m {} -smp {}", machine.memory_mib, machine.cpus));
-    add("-device virtio-rng-pci");
+    if machine.counter.is_none() {
+        add("-device virtio-rng-pci");
+    }
     match &machine.network {
         Network::None => {}
         Network::Stream(descriptor) => {
@@ -71,17 +84,27 @@ pub fn arguments(machine: &Machine) -> Vec<String> {
     if machine.network != Network::None {
         add("-device virtio-net-pci,netdev=net0");
     }
-    add("-device virtio-serial-pci");
-    for (id, socket) in [("shell", &machine.shell_socket), ("control", &machine.control_socket)] {
-        words.push("-chardev".to_owned());
-        words.push(format!("socket,id={id},path={},server=on,wait=off", escape(socket)));
-        words.extend(["-device".to_owned(), format!("virtconsole,chardev={id}")]);
+    // A guest that counts is not talked to: QEMU serves virtio from another thread, at moments that differ.
+    if machine.counter.is_none() {
+        add("-device virtio-serial-pci");
+        for (id, socket) in [("shell", &machine.shell_socket), ("control", &machine.control_socket)] {
+            words.push("-chardev".to_owned());
+            words.push(format!("socket,id={id},path={},server=on,wait=off", escape(socket)));
+            words.extend(["-device".to_owned(), format!("virtconsole,chardev={id}")]);
+        }
     }
     words.extend(["-chardev".to_owned(), format!("file,id=log,path={}", escape(&machine.log))]);
     words.extend(["-serial".to_owned(), "chardev:log".to_owned()]);
     if let Some(disk) = &machine.disk {
         words.push("-drive".to_owned());
         words.push(format!("file={},format=raw,if=virtio,cache=writeback", escape(disk)));
+    }
+    if let Some(counter) = &machine.counter {
+        // Nothing that differs from run to run: neither the host's time nor its randomness. The guest's own randomness
+        // comes from RDRAND, which follows the seed.
+        words.extend(["-seed", "1", "-rtc", "base=2026-01-01,clock=vm", "-plugin"].map(str::to_owned));
+        let [plugin, spec, report] = [&counter.plugin, &counter.spec, &counter.report].map(|path| escape(path));
+        words.push(format!("{plugin},spec={spec},out={report}"));
     }
     for (option, path) in [("-kernel", &machine.kernel), ("-initrd", &machine.initramfs)] {
         words.extend([option.to_owned(), path.display().to_string()]);
@@ -94,6 +117,10 @@ pub fn arguments(machine: &Machine) -> Vec<String> {
 /// it off, and the guest is to be the hard case.
 fn command_line(machine: &Machine) -> String {
     let mut words = vec!["console=ttyS0", "panic=-1", "pti=on"];
+    if machine.counter.is_some() {
+        // Functions lie where the image says, and every process at the same addresses each time.
+        words.extend(["nokaslr", "norandmaps"]);
+    }
     if machine.network != Network::None {
         words.push("ip=dhcp");
     }
@@ -115,6 +142,7 @@ mod tests {
             kernel: "/k/bzImage".into(),
             initramfs: "/i/initramfs".into(),
             accelerator: Accelerator::Tcg,
+            counter: None,
             memory_mib: 512,
             cpus: 2,
             network: Network::Stream(5),
@@ -142,6 +170,18 @@ mod tests {
             ..machine()
         };
         insta::assert_snapshot!(arguments(&plain).join("\n"));
+    }
+
+    #[test]
+    fn a_machine_that_runs_alike_each_time() {
+        let counter = Counter { plugin: "/p/c.so".into(), spec: "/s,1".into(), report: "/r".into() };
+        let plain = Machine { network: Network::None, disk: None, ..machine() };
+        let alike = arguments(&Machine { counter: Some(counter), ..plain });
+        let after = |option: &str| &alike[alike.iter().position(|word| word == option).unwrap() + 1];
+        assert_eq!(after("-plugin"), "/p/c.so,spec=/s,,1,out=/r");
+        assert_eq!((after("-seed").as_str(), after("-rtc").as_str()), ("1", "base=2026-01-01,clock=vm"));
+        assert_eq!(after("-append"), "console=ttyS0 panic=-1 pti=on nokaslr norandmaps UKL_KEEP=1");
+        assert!(!alike.iter().any(|word| word.contains("virtio")), "{alike:?}");
     }
 
     #[test]

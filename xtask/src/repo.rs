@@ -64,7 +64,6 @@ impl Repo {
     }
 
     /// Every application, by name.
-    #[cfg(test)]
     pub fn apps(&self) -> Result<Vec<App>> {
         self.app_names()?.iter().map(|name| self.app(name)).collect()
     }

@@ -5,12 +5,13 @@ mod console;
 use crate::config::{App, Level, Ready};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
+use crate::initramfs::{self, ExtraFile};
 use crate::net::Forward;
 use crate::qemu::Accelerator;
 use crate::vm::console::Event;
 use crate::vm::disk::{self, Disk};
 use crate::vm::{Plan, Vm, interrupt};
-use crate::{doctor, initramfs, link, net, smoke};
+use crate::{doctor, link, net, smoke};
 use anyhow::Result;
 use std::time::Duration;
 
@@ -104,13 +105,25 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
 
 /// The machine for an application at a level; everything that is missing is built.
 pub fn plan(ctx: &Ctx, app: &App, level: &Level, arguments: Option<&[String]>) -> Result<Plan> {
+    plan_with(ctx, app, level, arguments, &[])
+}
+
+/// The same with more files in the guest.
+pub fn plan_with(
+    ctx: &Ctx,
+    app: &App,
+    level: &Level,
+    arguments: Option<&[String]>,
+    extra: &[ExtraFile],
+) -> Result<Plan> {
     let image = link::image(ctx, app, level)?;
     Ok(Plan {
         name: format!("{}-{}", app.name, level.name),
         flavour: level.kernel.to_string(),
         kernel: image.bzimage,
-        initramfs: initramfs::initramfs(ctx, app, level, arguments)?,
+        initramfs: initramfs::initramfs(ctx, app, level, arguments, extra)?,
         accelerator: None,
+        counter: None,
         memory_mib: app.guest.memory_mib,
         cpus: 1,
         forwards: vec![],

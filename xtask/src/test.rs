@@ -46,7 +46,7 @@ fn unit_tests(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // Snapshots are compared, never written.
     cargo.current_dir(&ctx.repo.root).env("INSTA_UPDATE", "no");
-    cargo.args(["test", "--release", "--package", "xtask"]).stdin(Stdio::null());
+    cargo.args(["test", "--release", "--workspace"]).stdin(Stdio::null());
     eprintln!("$ {}", process::display(&cargo));
     let output = process::die_with_parent(&mut cargo).output().context("starting cargo test")?;
     let text = String::from_utf8_lossy(&output.stdout);

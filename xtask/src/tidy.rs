@@ -124,24 +124,27 @@ fn every_folder_says_what_lives_there() {
 }
 
 #[test]
-fn every_source_file_is_part_of_the_program() {
+fn every_source_file_is_part_of_its_program() {
     let mut findings = Vec::new();
     for path in files() {
-        let Ok(inside) = path.strip_prefix("xtask/src") else {
+        if extension(&path) != "rs" || path.iter().nth(1).is_none_or(|folder| folder != "src") {
             continue;
-        };
+        }
         let stem = path.file_stem().unwrap().to_str().unwrap();
-        if extension(&path) != "rs" || stem == "main" {
+        // A file of that name is where cargo begins.
+        if ["main", "lib"].contains(&stem) {
             continue;
         }
         // `a/mod.rs` and `a.rs` are declared by what contains `a`.
+        let folder = path.parent().unwrap();
         let (name, folder) = match stem {
-            "mod" => (inside.parent().unwrap().to_str().unwrap(), Path::new("xtask/src")),
-            _ => (stem, path.parent().unwrap()),
+            "mod" => (folder.file_name().unwrap().to_str().unwrap(), folder.parent().unwrap()),
+            _ => (stem, folder),
         };
-        let parents = [folder.join("main.rs"), folder.join("mod.rs"), folder.with_extension("rs")];
-        let declared = parents.iter().filter_map(|parent| fs::read_to_string(repo().root.join(parent)).ok());
-        if !declared.into_iter().any(|text| text.contains(&format!("mod {name};"))) {
+        let parents = ["main.rs", "lib.rs", "mod.rs"].map(|parent| folder.join(parent)).to_vec();
+        let parents = parents.into_iter().chain([folder.with_extension("rs")]);
+        let declared: String = parents.filter_map(|parent| fs::read_to_string(repo().root.join(parent)).ok()).collect();
+        if !declared.contains(&format!("mod {name};")) {
             findings.push(format!("{} is not declared by its parent", path.display()));
         }
     }

@@ -8,7 +8,7 @@ pub mod shell;
 
 use crate::ctx::Ctx;
 use crate::net::{self, Connection, Forward};
-use crate::qemu::{self, Accelerator, Machine};
+use crate::qemu::{self, Accelerator, Counter, Machine};
 use crate::{failure::Failure, process};
 use anyhow::{Context, Result};
 use console::Event;
@@ -37,6 +37,8 @@ pub struct Plan {
     pub initramfs: PathBuf,
     /// `None` chooses: KVM where it works.
     pub accelerator: Option<Accelerator>,
+    /// Counts instructions, in a machine that runs alike each time.
+    pub counter: Option<Counter>,
     pub memory_mib: u32,
     pub cpus: u32,
     pub forwards: Vec<Forward>,
@@ -102,6 +104,7 @@ impl Vm {
             kernel: plan.kernel.clone(),
             initramfs: plan.initramfs.clone(),
             accelerator,
+            counter: plan.counter.clone(),
             memory_mib: plan.memory_mib,
             cpus: plan.cpus,
             network: connection.network.clone(),

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod redis;
+mod requests;
 
 use crate::ctx::Ctx;
 use crate::vm::{Vm, interrupt};
@@ -30,7 +31,7 @@ impl Tally {
     /// something inside it that only the group's own list can tell.
     pub fn wants_group(&self, prefix: &str) -> bool {
         let first = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
-        let groups = ["unit", "linux", "base", "byb"];
+        let groups = ["unit", "linux", "base", "byb", "order"];
         match self.filter.split_once('/') {
             Some((head, _)) if groups.contains(&head) => {
                 first(prefix) == head && (prefix.starts_with(&self.filter) || self.filter.starts_with(prefix))
@@ -84,6 +85,9 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
         if (!quick || level == "byb") && !interrupt::requested() {
             redis::run(ctx, level, tally)?;
         }
+    }
+    if !quick && !interrupt::requested() {
+        requests::run(ctx, tally)?;
     }
     anyhow::ensure!(!interrupt::requested(), "interrupted after {} tests", tally.passed + tally.failed);
     Ok(())

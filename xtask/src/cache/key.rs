@@ -23,6 +23,11 @@ impl Key {
         self.part(b's', value.as_bytes())
     }
 
+    /// Adds bytes that are no text, such as a program.
+    pub fn bytes(self, value: &[u8]) -> Self {
+        self.part(b'b', value)
+    }
+
     /// Adds the content of a file, not its name.
     pub fn file(self, path: &Path) -> Result<Self> {
         let content = fs::read(path).with_context(|| format!("reading {}", path.display()))?;

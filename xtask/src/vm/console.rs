@@ -12,6 +12,8 @@ pub enum Event {
     Start,
     /// The application ended with this status; 128 + N after signal N.
     Exit(i32),
+    /// The load that the initramfs brought along ended with this status.
+    Load(i32),
     /// The shell on hvc0 has ended.
     ShellExit,
     /// What the running application says about itself.
@@ -46,6 +48,9 @@ pub fn event(line: &str) -> Option<Event> {
     if let Some(status) = line.strip_prefix("UKL-EXIT status=") {
         return status.parse().ok().map(Event::Exit);
     }
+    if let Some(status) = line.strip_prefix("UKL-LOAD status=") {
+        return status.parse().ok().map(Event::Load);
+    }
     match line {
         "UKL-START" => return Some(Event::Start),
         "UKL-SHELL-EXIT" => return Some(Event::ShellExit),
@@ -67,6 +72,7 @@ mod tests {
         assert_eq!(event("UKL-READY tcp 6379\r"), Some(Event::Ready("tcp 6379".to_owned())));
         assert_eq!(event("UKL-EXIT status=139"), Some(Event::Exit(139)));
         assert_eq!(event("UKL-EXIT status="), None);
+        assert_eq!(event("UKL-LOAD status=0"), Some(Event::Load(0)));
         let banner = Banner { level: "byb".to_owned(), cpl: 0, pid: 43 };
         assert_eq!(event("ukl: level=byb cpl=0 pid=43"), Some(Event::Banner(banner)));
         assert_eq!(event("ukl: level=byb cpl=9 pid=43"), None);

@@ -1,0 +1,69 @@
+//! Instructions that a server executes per request, counted exactly.
+//!
+//! Server and load generator are in one guest that nothing from outside disturbs, so every run of a seed is the same. A
+//! QEMU plug-in (`counter/`) attributes each instruction to the task that was current.
+
+pub mod figures;
+mod guest;
+mod kernel;
+mod plugin;
+mod profile;
+mod requests;
+mod table;
+
+pub use figures::Figures;
+pub use requests::Requests;
+
+use crate::config::{App, Level};
+use crate::ctx::Ctx;
+use anyhow::{Context, Result};
+
+/// What is measured.
+#[derive(Clone, Debug)]
+pub struct Order<'a> {
+    pub app: &'a App,
+    pub levels: &'a [Level],
+    pub requests: &'a Requests,
+    /// Also count by function of the kernel.
+    pub profile: bool,
+    /// Shell commands in the guest before the load.
+    pub prelude: &'a str,
+}
+
+/// The figures of one kind of request at one level.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub level: String,
+    /// Such as `GET`; a key of `[requests.ratios]`.
+    pub request: String,
+    pub figures: Figures,
+}
+
+/// Measures every kind of request at every level, one machine after the other.
+pub fn measure(ctx: &Ctx, order: &Order) -> Result<Vec<Row>> {
+    let plugin = plugin::build(ctx)?;
+    let load_generator = plugin::load_generator(ctx)?;
+    let mut rows = Vec::new();
+    for level in order.levels {
+        for (request, ratio) in &order.requests.ratios {
+            let what = format!("{request} of {} at level {}", order.app.name, level.name);
+            eprintln!("counting {what}");
+            let run = guest::Run { order, level, request, ratio, plugin: &plugin, load_generator: &load_generator };
+            let report = guest::run(ctx, &run).with_context(|| format!("counting {what}"))?;
+            let figures = Figures::new(&report, order.requests.requests)?;
+            rows.push(Row { level: level.name.clone(), request: request.clone(), figures });
+        }
+    }
+    Ok(rows)
+}
+
+/// Measures and prints.
+pub fn run(ctx: &Ctx, order: &Order) -> Result<()> {
+    let rows = measure(ctx, order)?;
+    println!("{}\n", order.requests.headline(&order.app.name));
+    print!("{}", table::table(&rows));
+    if order.profile {
+        rows.iter().for_each(|row| print!("\n{}", profile::text(row)));
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! One measurement: a machine that starts the server, runs the load generator beside it, and stops.
+
+use super::{Order, kernel};
+use crate::config::Level;
+use crate::ctx::Ctx;
+use crate::failure::Failure;
+use crate::initramfs::ExtraFile;
+use crate::link;
+use crate::qemu::{Accelerator, Counter};
+use crate::run;
+use crate::vm::Vm;
+use crate::vm::console::Event;
+use anyhow::{Context, Result};
+use std::path::Path;
+use std::time::Duration;
+use ukl_counter::Report;
+
+/// Where the load generator lies in the guest.
+const PROGRAM: &str = "/opt/bench/ukl-loadgen";
+/// Boot, preparation and the measured part; each instruction of the last is looked at.
+const DEADLINE: Duration = Duration::from_secs(300);
+/// The server ends when it is told to.
+const END_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    pub order: &'a Order<'a>,
+    pub level: &'a Level,
+    pub request: &'a str,
+    pub ratio: &'a str,
+    pub plugin: &'a Path,
+    pub load_generator: &'a Path,
+}
+
+/// Boots the machine and returns what was counted.
+pub fn run(ctx: &Ctx, run: &Run) -> Result<Report> {
+    let (app, requests) = (run.order.app, run.order.requests);
+    let program = std::fs::read(run.load_generator);
+    let program = program.with_context(|| format!("reading {}", run.load_generator.display()))?;
+    let script = format!("{}exec {}\n", run.order.prelude, requests.command(PROGRAM, run.ratio));
+    let extra = [
+        ExtraFile { target: PROGRAM.to_owned(), permissions: 0o755, content: program },
+        ExtraFile { target: "/etc/ukl/load".to_owned(), permissions: 0o644, content: script.into_bytes() },
+    ];
+    let mut plan = run::plan_with(ctx, app, run.level, requests.arguments.as_deref(), &extra)?;
+    let spec = kernel::spec(&link::image(ctx, app, run.level)?.vmlinux, run.order.profile)?;
+    let files = tempfile::tempdir_in(ctx.cache.root()).context("making a directory for the counter's files")?;
+    let counter = Counter {
+        plugin: run.plugin.to_owned(),
+        spec: files.path().join("spec.json"),
+        report: files.path().join("report.json"),
+    };
+    let text = serde_json::to_string(&spec).context("encoding what the counter must know")?;
+    std::fs::write(&counter.spec, text).with_context(|| format!("writing {}", counter.spec.display()))?;
+    plan.name = format!("count-{}-{}-{}", app.name, run.level.name, run.request);
+    plan.accelerator = Some(Accelerator::TcgCounting);
+    plan.counter = Some(counter.clone());
+
+    let mut vm = Vm::boot(ctx, &plan)?;
+    vm.wait_for("the load generator to end", DEADLINE, |event| matches!(event, Event::Load(_)))?;
+    if let Some(status) = vm.events.iter().find_map(status).filter(|status| *status != 0) {
+        return Err(vm.failure(format!("the load generator ended with status {status}")));
+    }
+    vm.wait_end(END_DEADLINE)?;
+    if let Some(line) = vm.trouble() {
+        return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
+    }
+    if !counter.report.is_file() {
+        return Err(Failure::new(
+            "the instruction counter wrote no report".to_owned(),
+            format!("read what it said in {}", vm.log.with_file_name(format!("{}-qemu.log", plan.name)).display()),
+        ));
+    }
+    // Kept beside the console's log, for whoever wants to know more than the table says.
+    let kept = vm.log.with_file_name(format!("{}.json", plan.name));
+    std::fs::copy(&counter.report, &kept).with_context(|| format!("writing {}", kept.display()))?;
+    Report::read(&kept)
+}
+
+fn status(event: &Event) -> Option<i32> {
+    match event {
+        Event::Load(status) => Some(*status),
+        _ => None,
+    }
+}

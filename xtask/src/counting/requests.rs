@@ -1,0 +1,127 @@
+//! The section `[requests]` of a `bench.toml`: what a server is asked, and how it runs meanwhile.
+
+use crate::config;
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What the load generator does, and with which arguments the server runs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requests {
+    /// A protocol that `ukl-loadgen` speaks.
+    pub protocol: String,
+    /// Where the server listens.
+    pub port: u16,
+    pub connections: u32,
+    /// Requests under way per connection.
+    pub pipeline: u32,
+    pub value_bytes: u32,
+    pub keys: u32,
+    /// How many are counted, and how many come before them.
+    pub requests: u64,
+    pub warmup_requests: u64,
+    pub seed: u64,
+    /// Levels from the most to the least expensive; `cargo xtask test order/` asserts that each needs fewer instructions.
+    pub order: Vec<String>,
+    /// Arguments for the server instead of those in app.toml.
+    pub arguments: Option<Vec<String>>,
+    /// Kinds of request, each measured by itself: a name and `GETS:SETS`.
+    pub ratios: BTreeMap<String, String>,
+}
+
+/// The file, as far as it is about requests.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    requests: Requests,
+}
+
+impl Requests {
+    /// Reads the file; `None` when it has no `[requests]`.
+    pub fn read(path: &Path) -> Result<Option<Self>> {
+        let table: toml::Table = config::read(path)?;
+        if !table.contains_key("requests") {
+            return Ok(None);
+        }
+        let File { requests } = config::read(path)?;
+        requests.validate().with_context(|| format!("reading {}", path.display()))?;
+        Ok(Some(requests))
+    }
+
+    fn validate(&self) -> Result<()> {
+        for (name, value) in [
+            ("connections", u64::from(self.connections)),
+            ("pipeline", u64::from(self.pipeline)),
+            ("value_bytes", u64::from(self.value_bytes)),
+            ("keys", u64::from(self.keys)),
+            ("requests", self.requests),
+        ] {
+            ensure!(value > 0, "`requests.{name}` is 0; at least 1 was expected");
+        }
+        ensure!(!self.ratios.is_empty(), "`requests.ratios` is empty; a line such as GET = \"1:0\" was expected");
+        for (name, ratio) in &self.ratios {
+            let parts = ratio.split_once(':').map(|(gets, sets)| (gets.parse::<u32>(), sets.parse::<u32>()));
+            let valid = matches!(parts, Some((Ok(gets), Ok(sets))) if gets + sets > 0);
+            ensure!(valid, "`requests.ratios.{name}` is {ratio:?}; GETS:SETS was expected, such as \"1:0\"");
+        }
+        Ok(())
+    }
+
+    /// The load generator's command line in the guest.
+    pub fn command(&self, program: &str, ratio: &str) -> String {
+        let Requests {
+            protocol, port, connections, pipeline, value_bytes, keys, requests, warmup_requests, seed, ..
+        } = self;
+        format!(
+            "{program} run --protocol {protocol} --target 127.0.0.1:{port} --connections {connections} --threads 1 \
+             --pipeline {pipeline} --ratio {ratio} --value-bytes {value_bytes} --keys {keys} --requests {requests} \
+             --warmup-requests {warmup_requests} --seed {seed} --no-latency --mark --strict --json /tmp/load.json"
+        )
+    }
+
+    /// What stands above the table.
+    pub fn headline(&self, app: &str) -> String {
+        format!(
+            "instructions of {app} per request ({} requests, {} connections, pipeline {}, {}-byte values, seed {}), \
+             under qemu -icount shift=0:",
+            self.requests, self.connections, self.pipeline, self.value_bytes, self.seed
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "[requests]\nprotocol = 'redis'\nport = 6379\nconnections = 300\npipeline = 1\nvalue_bytes = 64\n\
+                        keys = 1000\nrequests = 30000\nwarmup_requests = 3000\nseed = 1\n\
+                        order = ['linux', 'byb']\nratios = { GET = '1:0' }\n";
+
+    fn read(text: &str) -> Result<Option<Requests>> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bench.toml");
+        std::fs::write(&path, text).unwrap();
+        Requests::read(&path)
+    }
+
+    #[test]
+    fn the_load_generator_is_told_everything() {
+        let requests = read(FILE).unwrap().unwrap();
+        insta::assert_snapshot!(requests.command("load", "1:0"));
+    }
+
+    #[test]
+    fn a_benchmark_of_calls_has_no_requests() {
+        assert_eq!(read("[limits.byb]\ngetppid = 60\n").unwrap(), None);
+    }
+
+    #[test]
+    fn wrong_values_are_named() {
+        let error = |from: &str, to: &str| format!("{:#}", read(&FILE.replace(from, to)).unwrap_err());
+        assert!(error("'1:0'", "'1'").contains("`requests.ratios.GET` is \"1\"; GETS:SETS was expected"));
+        assert!(error("keys = 1000", "keys = 0").contains("`requests.keys` is 0"));
+        assert!(error("keys", "kees").contains("unknown field `kees`"));
+    }
+}

@@ -1,0 +1,72 @@
+//! The table on the terminal.
+
+use super::Row;
+
+/// A row per kind of request and level; each figure is per request.
+pub fn table(rows: &[Row]) -> String {
+    let mut lines = vec![
+        [
+            "request",
+            "level",
+            "user",
+            "kernel",
+            "softirq",
+            "interrupt",
+            "total",
+            "entries",
+            "direct",
+            "faults",
+            "switches",
+        ]
+        .map(str::to_owned),
+    ];
+    let mut rows: Vec<&Row> = rows.iter().collect();
+    // Stable: levels stay in the order in which they were asked for.
+    rows.sort_by_key(|row| &row.request);
+    for row in rows {
+        let figures = &row.figures;
+        let whole = |count: u64| format!("{:.1}", figures.per_request(count));
+        let often = |name: &str| format!("{:.4}", figures.watch(name));
+        let server = figures.server;
+        lines.push([
+            row.request.clone(),
+            row.level.clone(),
+            whole(server.user),
+            whole(server.kernel),
+            whole(server.softirq),
+            whole(server.interrupt),
+            whole(server.total()),
+            often("system_calls"),
+            often("direct_calls"),
+            often("page_faults"),
+            often("context_switches"),
+        ]);
+    }
+    let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
+    let cell = |column: usize, text: &String| match column {
+        0 | 1 => format!("{text:width$}", width = widths[column]),
+        _ => format!("{text:>width$}", width = widths[column]),
+    };
+    let line = |line: &[String; 11]| {
+        let cells: Vec<_> = line.iter().enumerate().map(|(column, text)| cell(column, text)).collect();
+        cells.join("  ") + "\n"
+    };
+    lines.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::figures::tests::report;
+    use super::super::{Figures, Row};
+
+    #[test]
+    fn levels_stand_below_each_other() {
+        let row = |request: &str, level: &str| Row {
+            level: level.to_owned(),
+            request: request.to_owned(),
+            figures: Figures::new(&report(), 100).unwrap(),
+        };
+        insta::assert_snapshot!(super::table(&[row("GET", "linux"), row("SET", "linux"), row("GET", "byb")]));
+    }
+}
