@@ -79,8 +79,8 @@ pub fn run(args: &Args) -> Result<()> {
             }
         }
     }
-    println!("medians of {} rounds; in brackets, how much of a CPU the server used\n", args.rounds);
-    println!("{:<21}{:>24}{:>24}{:>12}", "requests/s", "redis-benchmark", "ukl-loadgen", "difference");
+    println!("medians of {} rounds (least..most) [how much of a CPU the server used]\n", args.rounds);
+    println!("{:<21}{:>36}{:>36}{:>12}", "requests/s", "redis-benchmark", "ukl-loadgen", "difference");
     let beyond = cases.iter().filter(|case| !case.print(args.tolerance_percent)).count();
     if beyond == 0 {
         return Ok(());
@@ -128,7 +128,7 @@ impl Case {
             (median(&self.ours.requests_per_s) / median(&self.theirs.requests_per_s) - 1.0) * 100.0;
         let holds = difference_percent.abs() <= tolerance_percent;
         let case = format!("{} {}, pipeline {}", if holds { "ok  " } else { "FAR " }, self.name(), self.pipeline);
-        println!("{case:<21}{:>24}{:>24}{difference_percent:>+10.1} %", self.theirs.shown(), self.ours.shown());
+        println!("{case:<21}{:>36}{:>36}{difference_percent:>+10.1} %", self.theirs.shown(), self.ours.shown());
         holds
     }
 }
@@ -144,7 +144,12 @@ impl Samples {
     }
 
     fn shown(&self) -> String {
-        format!("{:.0} [{:.0} %]", median(&self.requests_per_s), median(&self.server_busy_percent))
+        let (least, most) = self
+            .requests_per_s
+            .iter()
+            .fold((f64::INFINITY, 0.0_f64), |(least, most), rate| (least.min(*rate), most.max(*rate)));
+        let (rate, busy) = (median(&self.requests_per_s), median(&self.server_busy_percent));
+        format!("{rate:.0} ({least:.0}..{most:.0}) [{busy:.0} %]")
     }
 }
 
