@@ -23,6 +23,7 @@ mod kernel;
 mod ldwrap;
 mod library;
 mod link;
+mod memcached;
 mod musl;
 mod net;
 mod patches;

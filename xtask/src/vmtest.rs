@@ -1,6 +1,7 @@
 //! Tests that need a machine: one boot per level and number of CPUs, and all tests in it.
 
 mod behaviour;
+mod memcached;
 mod redis;
 mod server;
 
@@ -9,7 +10,7 @@ use crate::vm::{Vm, interrupt};
 use anyhow::Result;
 
 /// Whose machines there are: the third part of a test's name. As a filter, one of them boots no other's machines.
-const SUITES: &[&str] = &["behaviour", "redis"];
+const SUITES: &[&str] = &["behaviour", "redis", "memcached"];
 
 /// Counts outcomes and prints each as it comes.
 #[derive(Debug)]
@@ -90,6 +91,12 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
     for level in ["linux", "base", "byb"] {
         if (!quick || level == "byb") && !interrupt::requested() {
             redis::run(ctx, level, tally);
+        }
+    }
+    // Its threads run at once only where there is more than one CPU.
+    for (level, cpus) in [("linux", 1), ("base", 1), ("byb", 1), ("linux", 2), ("base", 2), ("byb", 2)] {
+        if (!quick || (level == "byb" && cpus == 1)) && !interrupt::requested() {
+            memcached::run(ctx, level, cpus, tally);
         }
     }
     anyhow::ensure!(!interrupt::requested(), "interrupted after {} tests", tally.passed + tally.failed);
