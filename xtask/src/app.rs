@@ -3,13 +3,14 @@
 mod sync;
 
 use crate::cache::Key;
-use crate::config::App;
+use crate::config::{App, library_placeholder};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::ldwrap::OBJECT_SUFFIX;
-use crate::toolchain::{self, Toolchain};
-use crate::{process, unpack};
+use crate::recipe::Recipe;
+use crate::{library, process, toolchain, unpack};
 use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,25 +23,6 @@ pub struct BuiltApp {
     /// The same inputs, partially linked for the kernel.
     pub object: PathBuf,
 }
-
-/// Settings of the caller that would leak into an application's build.
-const CLEARED: &[&str] = &[
-    "CC",
-    "CFLAGS",
-    "CPPFLAGS",
-    "LDFLAGS",
-    "LIBS",
-    "MAKEFLAGS",
-    "MFLAGS",
-    "MAKELEVEL",
-    "C_INCLUDE_PATH",
-    "CPATH",
-    "LIBRARY_PATH",
-    "GCC_EXEC_PREFIX",
-    "COMPILER_PATH",
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-];
 
 /// The tree that a user may edit: next to the cache's own things for a pinned source, the folder in the repository for
 /// an application of our own.
@@ -67,10 +49,19 @@ pub fn editable_source(ctx: &Ctx, app: &App) -> Result<PathBuf> {
 pub fn build_app(ctx: &Ctx, app: &App) -> Result<BuiltApp> {
     let toolchain = toolchain::toolchain(ctx)?;
     let source = editable_source(ctx, app)?;
-    let epoch_s = ctx.repo.kernel()?.stamp.time_s;
-    let commands: Vec<String> = app.build.commands.iter().map(|words| words.join("\0")).collect();
-    let key =
-        Key::new("app-v1").str(&toolchain.dir.to_string_lossy()).str(&commands.join("\n")).str(&epoch_s.to_string());
+    let mut key = Key::new("app-v1")
+        .str(&toolchain.dir.to_string_lossy())
+        .str(&app.build.commands.text())
+        .str(&ctx.repo.kernel()?.stamp.time_s.to_string());
+    if !app.build.configure.is_empty() {
+        key = key.str(&app.build.configure.text());
+    }
+    let mut values = BTreeMap::new();
+    for library in &app.libraries {
+        let prefix = library::library(ctx, &toolchain, library)?.to_string_lossy().into_owned();
+        key = key.str(&prefix);
+        values.insert(library_placeholder(&library.name), prefix);
+    }
     let work = ctx.cache.work(&format!("app-{}", app.name), &key)?;
     let tree = work.path.join("tree");
     let was_built = start_over_if_unfinished(&work.path)?;
@@ -78,7 +69,8 @@ pub fn build_app(ctx: &Ctx, app: &App) -> Result<BuiltApp> {
     if changed > 0 {
         eprintln!("  {}: {changed} files taken from {}", app.name, source.display());
     }
-    let outcome = run_commands(ctx, app, &toolchain, &work.path, epoch_s);
+    let recipe = Recipe { name: &app.name, toolchain: &toolchain, tree: &tree, work: &work.path, values };
+    let outcome = run_commands(ctx, app, &recipe);
     // A build that was complete once and now ends with an error is the user's to mend: the next one goes on from here.
     if outcome.is_ok() || was_built {
         fs::write(work.path.join(COMPLETE), "").context("recording that the build is complete")?;
@@ -89,6 +81,8 @@ pub fn build_app(ctx: &Ctx, app: &App) -> Result<BuiltApp> {
 
 /// In the work directory: the last build came to its end, so make can be trusted to continue.
 const COMPLETE: &str = "complete";
+/// In the work directory: the commands for a new build directory have succeeded there.
+const CONFIGURED: &str = "configured";
 
 /// Empties a work directory whose build was interrupted, or never succeeded: build systems that note a step as done before
 /// it is (Redis does so with its dependencies) would not repeat it. Returns whether there was a complete build.
@@ -99,7 +93,7 @@ fn start_over_if_unfinished(work: &Path) -> Result<bool> {
         return Ok(true);
     }
     // First the record: without it, a tree that is only half removed is filled again.
-    for (path, is_dir) in [(work.join("synced"), false), (work.join("tree"), true)] {
+    for (path, is_dir) in [(work.join("synced"), false), (work.join(CONFIGURED), false), (work.join("tree"), true)] {
         if path.exists() {
             let removed = if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.with_context(|| format!("removing {}", path.display()))?;
@@ -108,23 +102,14 @@ fn start_over_if_unfinished(work: &Path) -> Result<bool> {
     Ok(false)
 }
 
-/// Runs the manifest's commands one after the other.
-fn run_commands(ctx: &Ctx, app: &App, toolchain: &Toolchain, work: &Path, epoch_s: u64) -> Result<()> {
-    let tree = work.join("tree");
-    for (number, words) in app.build.commands.iter().enumerate() {
-        let mut words = words.iter().map(|word| expand(word, ctx, toolchain, &tree));
-        let mut command = Command::new(words.next().context("`build.commands` has an empty command")?);
-        command.args(words).current_dir(&tree);
-        for name in CLEARED {
-            command.env_remove(name);
-        }
-        command.env("LC_ALL", "C").env("SOURCE_DATE_EPOCH", epoch_s.to_string());
-        // A build that asks git for its version must not find a repository around the cache.
-        command.env("GIT_CEILING_DIRECTORIES", work);
-        let log = work.join(format!("command-{number}.log"));
-        process::run_logged(&format!("building {}", app.name), &mut command, &log)?;
+/// Runs the manifest's commands: those for a new build directory until they have succeeded once, the others always.
+fn run_commands(ctx: &Ctx, app: &App, recipe: &Recipe) -> Result<()> {
+    let configured = recipe.work.join(CONFIGURED);
+    if !configured.is_file() {
+        recipe.run(ctx, "configure", &app.build.configure)?;
+        fs::write(&configured, "").context("recording that the build is configured")?;
     }
-    Ok(())
+    recipe.run(ctx, "command", &app.build.commands)
 }
 
 /// Copies the results out under the hash of their content, so that a level link runs only when they differ.
@@ -152,14 +137,6 @@ fn collect(ctx: &Ctx, app: &App, tree: &Path) -> Result<BuiltApp> {
     Ok(BuiltApp { executable: dir.join(name), object: dir.join("app.o") })
 }
 
-/// Fills in what stands in braces in a command of the manifest.
-fn expand(word: &str, ctx: &Ctx, toolchain: &Toolchain, tree: &Path) -> String {
-    word.replace("{cc}", &toolchain.cc().to_string_lossy())
-        .replace("{ar}", "ar")
-        .replace("{jobs}", &ctx.jobs.to_string())
-        .replace("{source}", &tree.to_string_lossy())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,11 +148,12 @@ mod tests {
         fs::create_dir_all(object.parent().unwrap()).unwrap();
         fs::write(&object, "").unwrap();
         fs::write(dir.path().join("synced"), "").unwrap();
+        fs::write(dir.path().join(CONFIGURED), "").unwrap();
         fs::write(dir.path().join(COMPLETE), "").unwrap();
         assert!(start_over_if_unfinished(dir.path()).unwrap());
-        assert!(object.exists());
+        assert!(object.exists() && dir.path().join(CONFIGURED).exists());
         // Nobody wrote the mark again: that build was interrupted.
         assert!(!start_over_if_unfinished(dir.path()).unwrap());
-        assert!(!object.exists() && !dir.path().join("synced").exists());
+        assert!(!object.exists() && !dir.path().join("synced").exists() && !dir.path().join(CONFIGURED).exists());
     }
 }

@@ -6,7 +6,8 @@ use crate::process;
 use crate::qemu::Network;
 use anyhow::{Context, Result};
 use std::fs::File;
-use std::net::TcpListener;
+use std::io::BufReader;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -112,6 +113,16 @@ fn passt(forwards: &[Forward], log: &Path) -> Result<Connection> {
     }
     let ours = OwnedFd::from(ours);
     Ok(Connection { network: Network::Stream(ours.as_raw_fd()), socket: Some(ours), passt: Some(child) })
+}
+
+/// Connects to a port of this machine; each read and write has the deadline.
+pub fn dial(port: u16, deadline: Duration) -> Result<BufReader<TcpStream>> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let stream = TcpStream::connect_timeout(&address, deadline).with_context(|| format!("connecting to {address}"))?;
+    stream.set_read_timeout(Some(deadline))?;
+    stream.set_write_timeout(Some(deadline))?;
+    stream.set_nodelay(true)?;
+    Ok(BufReader::new(stream))
 }
 
 /// Lets a child keep a descriptor under its number across exec.

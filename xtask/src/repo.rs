@@ -1,6 +1,6 @@
 //! The checkout: where it is, and what lies in it by name.
 
-use crate::config::{self, App, KernelPin, Level, Source};
+use crate::config::{self, App, KernelPin, Level, Library, RawApp, Source};
 use crate::failure::Failure;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -60,12 +60,30 @@ impl Repo {
         check_name("application", name, "apps", &names)?;
         let dir = self.root.join("apps").join(name);
         let path = dir.join("app.toml");
-        App::validate(name, &dir, config::read(&path)?).with_context(|| format!("reading {}", path.display()))
+        let raw: RawApp = config::read(&path)?;
+        let libraries = raw.libraries.iter().map(|library| self.library(library)).collect::<Result<_>>();
+        libraries
+            .and_then(|libraries| App::validate(name, &dir, raw, libraries))
+            .with_context(|| format!("reading {}", path.display()))
     }
 
     /// Every application, by name.
     pub fn apps(&self) -> Result<Vec<App>> {
         self.app_names()?.iter().map(|name| self.app(name)).collect()
+    }
+
+    /// The library `name`, or an error that proposes the nearest one.
+    pub fn library(&self, name: &str) -> Result<Library> {
+        let names = self.library_names()?;
+        check_name("library", name, "libraries", &names)?;
+        let path = self.root.join(format!("libraries/{name}.toml"));
+        Library::validate(name, config::read(&path)?).with_context(|| format!("reading {}", path.display()))
+    }
+
+    /// Every library, by name.
+    #[cfg(test)]
+    pub fn libraries(&self) -> Result<Vec<Library>> {
+        self.library_names()?.iter().map(|name| self.library(name)).collect()
     }
 
     /// The kernel pin.
@@ -106,14 +124,21 @@ impl Repo {
     }
 
     fn level_names(&self) -> Result<Vec<String>> {
-        names_in(&self.root.join("kernel/levels"), |path| {
-            (path.extension()? == "toml").then(|| path.file_stem()).flatten()
-        })
+        names_in(&self.root.join("kernel/levels"), toml_stem)
+    }
+
+    fn library_names(&self) -> Result<Vec<String>> {
+        names_in(&self.root.join("libraries"), toml_stem)
     }
 
     fn app_names(&self) -> Result<Vec<String>> {
         names_in(&self.root.join("apps"), |path| path.join("app.toml").is_file().then(|| path.file_name()).flatten())
     }
+}
+
+/// The name of what a TOML file describes.
+fn toml_stem(path: &Path) -> Option<&std::ffi::OsStr> {
+    (path.extension()? == "toml").then(|| path.file_stem()).flatten()
 }
 
 /// The names `name_of` finds among a folder's entries, sorted.

@@ -1,9 +1,10 @@
 //! A client for the Redis protocol (RESP2), as much of it as talking to a server once and testing it needs.
 
+use crate::net;
 use anyhow::{Context, Result, bail};
 use std::fmt;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 /// The largest reply taken: Redis's own limit for a string.
@@ -45,13 +46,7 @@ pub struct Client {
 impl Client {
     /// Connects to a port of this machine.
     pub fn connect(port: u16, deadline: Duration) -> Result<Self> {
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let stream =
-            TcpStream::connect_timeout(&address, deadline).with_context(|| format!("connecting to {address}"))?;
-        stream.set_read_timeout(Some(deadline))?;
-        stream.set_write_timeout(Some(deadline))?;
-        stream.set_nodelay(true)?;
-        Ok(Client { stream: BufReader::new(stream) })
+        Ok(Client { stream: net::dial(port, deadline)? })
     }
 
     /// Sends one command and returns its reply; an error reply is a reply.

@@ -1,10 +1,10 @@
 //! Talks to an application once, as a client would, and says what came back.
 
 use crate::config::{self, App, KernelFlavour, Level, Ready};
-use crate::resp::{Client, Reply};
 use crate::run::{READY_DEADLINE, finish};
 use crate::vm::console::{Banner, Event};
 use crate::vm::{Plan, Vm};
+use crate::{memcached, resp};
 use anyhow::{Context, Result, ensure};
 use regex::Regex;
 use serde::Deserialize;
@@ -20,7 +20,7 @@ const LOAD_DEADLINE: Duration = Duration::from_secs(60);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Script {
-    /// How requests travel.
+    /// How requests travel to the application's first port.
     protocol: Protocol,
     /// What is asked, in this order.
     exchange: Vec<Exchange>,
@@ -29,14 +29,16 @@ struct Script {
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Protocol {
-    /// The Redis protocol, to the application's first port.
+    /// The Redis protocol.
     Resp,
+    /// The text protocol of memcached.
+    Memcached,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Exchange {
-    /// The command's words.
+    /// The command's words for Redis, its lines for memcached.
     send: Vec<String>,
     /// A regular expression that the answer matches.
     expect: String,
@@ -79,36 +81,76 @@ pub fn wait_answering(app: &App, port: u16) -> Result<()> {
     let script: Script = config::read(&path)?;
     match script.protocol {
         Protocol::Resp => wait_loaded(port),
+        // It listens when it is ready.
+        Protocol::Memcached => Ok(()),
     }
 }
 
 /// Waits until Redis has loaded its data set.
 pub fn wait_loaded(port: u16) -> Result<()> {
     let start = Instant::now();
-    let mut client = Client::connect(port, ANSWER_DEADLINE)?;
+    let mut client = resp::Client::connect(port, ANSWER_DEADLINE)?;
     loop {
         match client.text("PING")? {
-            Reply::Error(text) if text.starts_with("LOADING") && start.elapsed() < LOAD_DEADLINE => {}
-            Reply::Error(text) => anyhow::bail!("`PING` was answered with the error {text:?}"),
+            resp::Reply::Error(text) if text.starts_with("LOADING") && start.elapsed() < LOAD_DEADLINE => {}
+            resp::Reply::Error(text) => anyhow::bail!("`PING` was answered with the error {text:?}"),
             _ => return Ok(()),
         }
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
+/// A reply, as it is shown and compared.
+struct Answer {
+    text: String,
+    is_error: bool,
+}
+
+/// What asks a question over a connection of its own.
+type Ask = Box<dyn FnMut(&[&[u8]]) -> Result<Answer>>;
+
+impl Protocol {
+    fn connect(&self, port: u16) -> Result<Ask> {
+        Ok(match self {
+            Protocol::Resp => {
+                let mut client = resp::Client::connect(port, ANSWER_DEADLINE)?;
+                Box::new(move |words| {
+                    let reply = client.call(words)?;
+                    Ok(Answer { text: reply.to_string(), is_error: matches!(reply, resp::Reply::Error(_)) })
+                })
+            }
+            Protocol::Memcached => {
+                let mut client = memcached::Client::connect(port, ANSWER_DEADLINE)?;
+                Box::new(move |lines| {
+                    let reply = client.call(lines)?;
+                    Ok(Answer { text: reply.to_string(), is_error: matches!(reply, memcached::Reply::Error(_)) })
+                })
+            }
+        })
+    }
+
+    /// What stands between the parts of a question when it is shown.
+    fn separator(&self) -> &str {
+        match self {
+            Protocol::Resp => " ",
+            Protocol::Memcached => "\n> ",
+        }
+    }
+}
+
 fn converse(script: &Script, port: u16) -> Result<()> {
-    let Protocol::Resp = script.protocol;
-    let mut client = Client::connect(port, ANSWER_DEADLINE)?;
+    let mut ask = script.protocol.connect(port)?;
     for exchange in &script.exchange {
+        let shown = exchange.send.join(script.protocol.separator());
         let line = exchange.send.join(" ");
-        let words: Vec<_> = exchange.send.iter().map(String::as_bytes).collect();
-        let reply = client.call(&words).with_context(|| format!("`{line}`"))?;
-        let text = reply.to_string().replace('\r', "");
-        println!("> {line}");
+        let parts: Vec<_> = exchange.send.iter().map(String::as_bytes).collect();
+        let answer = ask(&parts).with_context(|| format!("`{line}`"))?;
+        let text = answer.text.replace('\r', "");
+        println!("> {shown}");
         println!("{}", text.trim_end());
         let expected = Regex::new(&exchange.expect).with_context(|| format!("`{}`", exchange.expect))?;
-        let is_error = matches!(reply, Reply::Error(_));
-        ensure!(!is_error && expected.is_match(&text), "`{line}` was answered {text:?}; /{expected}/ was expected");
+        let fits = !answer.is_error && expected.is_match(&text);
+        ensure!(fits, "`{line}` was answered {text:?}; /{expected}/ was expected");
     }
     Ok(())
 }

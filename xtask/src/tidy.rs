@@ -55,13 +55,19 @@ fn every_level_application_and_pin_is_valid() {
     let levels: Vec<_> = repo.levels().unwrap().into_iter().map(|level| level.name).collect();
     let sources = repo.sources().unwrap();
     assert!(sources.contains(&repo.kernel().unwrap().source));
+    let mut unused: BTreeSet<_> = repo.libraries().unwrap().into_iter().map(|library| library.name).collect();
     for app in repo.apps().unwrap() {
         assert!(app.source.iter().all(|source| sources.contains(source)), "the pin of {} is not found", app.name);
+        for library in &app.libraries {
+            assert!(sources.contains(&library.source), "the pin of {} is not found", library.name);
+            unused.remove(&library.name);
+        }
         for (level, reason) in &app.skip_levels {
             assert!(levels.contains(level), "apps/{}: skips `{level}`, which is no level", app.name);
             assert!(reason.len() > 10, "apps/{}: skips `{level}` without a reason", app.name);
         }
     }
+    assert!(unused.is_empty(), "no application is linked with {unused:?} of libraries/");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! An application: one folder `apps/NAME` with `app.toml`.
 
-use super::Source;
+use super::commands::{self, Commands};
+use super::{Library, Source};
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ pub struct App {
     pub summary: String,
     /// The pinned tarball; absent when the sources lie in the folder.
     pub source: Option<Source>,
+    /// What it is linked with beside the C library, in the order of the file.
+    pub libraries: Vec<Library>,
     pub build: AppBuild,
     pub guest: Guest,
     /// Levels this application does not run at, each with the reason.
@@ -27,8 +30,12 @@ pub struct App {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppBuild {
-    /// Commands run one after the other in the build directory; `{cc}`, `{ar}`, `{jobs}`, `{source}` are filled in.
-    pub commands: Vec<Vec<String>>,
+    /// Commands run in a new build directory only, such as `./configure`; none by default.
+    #[serde(default)]
+    pub configure: Commands,
+    /// Commands run one after the other at each build. `{cc}`, `{ar}`, `{jobs}`, `{source}` are filled in, and for each of
+    /// the application's libraries `{library.NAME}`, the folder that has its `include` and `lib`.
+    pub commands: Commands,
     /// The program that comes out, relative to the build directory.
     pub executable: PathBuf,
 }
@@ -75,21 +82,41 @@ fn default_memory_mib() -> u32 {
 pub struct RawApp {
     summary: String,
     source: Option<Source>,
+    /// Files of `libraries/`, without `.toml`.
+    #[serde(default)]
+    pub libraries: Vec<String>,
     build: AppBuild,
     guest: Guest,
     #[serde(default)]
     skip_levels: BTreeMap<String, String>,
 }
 
+/// What stands for the folder of a library in an application's commands.
+pub fn library_placeholder(library: &str) -> String {
+    format!("library.{library}")
+}
+
 impl App {
-    /// Checks what the types do not.
-    pub fn validate(name: &str, dir: &Path, raw: RawApp) -> Result<Self> {
+    /// Checks what the types do not. `libraries` are those that the file names.
+    pub fn validate(name: &str, dir: &Path, raw: RawApp, libraries: Vec<Library>) -> Result<Self> {
         if let Some(source) = &raw.source {
             source.validate()?;
         }
         // The descriptor in the image has 32 bytes for the name, the last of them zero.
         ensure!(name.len() < 32, "application name `{name}` is longer than 31 bytes");
-        ensure!(raw.build.commands.iter().all(|words| !words.is_empty()), "`build.commands` has an empty command");
+        let mut known: Vec<_> = commands::FOR_ALL.iter().map(|name| (*name).to_owned()).collect();
+        for library in &libraries {
+            let placeholder = library_placeholder(&library.name);
+            ensure!(!known.contains(&placeholder), "`libraries` names `{}` twice", library.name);
+            ensure!(
+                raw.build.configure.name(&placeholder) || raw.build.commands.name(&placeholder),
+                "`libraries` names `{}`, but no command of `build` has {{{placeholder}}}",
+                library.name
+            );
+            known.push(placeholder);
+        }
+        raw.build.configure.validate("build.configure", &known)?;
+        raw.build.commands.validate("build.commands", &known)?;
         ensure!(
             raw.build.executable.is_relative(),
             "`build.executable` is absolute; it is relative to the build directory"
@@ -109,6 +136,7 @@ impl App {
             dir: dir.to_owned(),
             summary: raw.summary,
             source: raw.source,
+            libraries,
             build: raw.build,
             guest: raw.guest,
             skip_levels: raw.skip_levels,
@@ -131,7 +159,36 @@ mod tests {
     "#;
 
     fn app(text: &str) -> Result<App> {
-        App::validate("hello", Path::new("/nowhere"), parse(text)?)
+        linked_with(text, &[])
+    }
+
+    fn linked_with(text: &str, libraries: &[&str]) -> Result<App> {
+        let library = |name: &&str| {
+            let file = format!("{name}_1.orig.tar.gz");
+            let (package, sha256, suites) = ((*name).to_owned(), "0".repeat(64), vec!["trixie".to_owned()]);
+            let source = Source { package, file, sha256, suites };
+            let build = parse("commands = [['make']]\narchives = ['lib/lib.a']").unwrap();
+            Library { name: (*name).to_owned(), summary: String::new(), source, build }
+        };
+        App::validate("hello", Path::new("/nowhere"), parse(text)?, libraries.iter().map(library).collect())
+    }
+
+    #[test]
+    fn the_commands_name_each_library_and_no_other() {
+        let with = HELLO.replace("{source}/hello.c", "{library.libevent}/lib/libevent.a");
+        assert_eq!(linked_with(&with, &["libevent"]).unwrap().libraries.len(), 1);
+        insta::assert_snapshot!(
+            linked_with(HELLO, &["libevent"]).unwrap_err(),
+            @"`libraries` names `libevent`, but no command of `build` has {library.libevent}"
+        );
+        insta::assert_snapshot!(
+            linked_with(&with, &["libevent", "libevent"]).unwrap_err(),
+            @"`libraries` names `libevent` twice"
+        );
+        insta::assert_snapshot!(
+            linked_with(&with, &[]).unwrap_err(),
+            @"`build.commands`: `{library.libevent}/lib/libevent.a` names {library.libevent}; one of {cc}, {ar}, {jobs}, {source} was expected"
+        );
     }
 
     #[test]

@@ -1,13 +1,19 @@
 //! The TOML files of the repository, read strictly: an unknown key is an error, and what is returned is valid.
 
 mod app;
+mod commands;
 mod kernel;
 mod level;
+mod library;
 mod source;
 
-pub use app::{App, Ready};
+pub use app::{App, RawApp, Ready, library_placeholder};
+pub use commands::Commands;
 pub use kernel::KernelPin;
 pub use level::{KernelFlavour, Level, LevelOptions};
+pub use library::Library;
+#[cfg(test)]
+pub use library::LibraryBuild;
 pub use source::Source;
 
 use anyhow::{Context, Result};

@@ -1,15 +1,12 @@
 //! What a client on the host sees.
 
-use super::ANSWER_DEADLINE;
 use crate::resp::{Client, Reply, encode};
+use crate::vmtest::server::{ANSWER_DEADLINE, HostTest};
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 
-/// A test: its name and what it does with the port; the result says what was compared.
-pub type Test = (&'static str, fn(u16) -> Result<String>);
-
 /// In the order in which they run.
-pub const TESTS: &[Test] = &[
+pub const TESTS: &[HostTest] = &[
     ("ping", ping),
     ("set-get", set_get),
     ("info", info),

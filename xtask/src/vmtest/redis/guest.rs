@@ -1,31 +1,18 @@
 //! What the ordinary tools in the guest see of the running Redis.
 
-use super::ANSWER_DEADLINE;
 use crate::resp::Client;
 use crate::vm::shell::Shell;
-use anyhow::{Context, Result, ensure};
-use std::time::{Duration, Instant};
-
-/// A test: its name and what it does with the guest's shell and the port; the result says what was compared.
-pub type Test = (&'static str, fn(&mut Shell, u16) -> Result<String>);
+use crate::vmtest::server::{ANSWER_DEADLINE, GuestTest, PID, stop_and_continue, succeed};
+use anyhow::{Result, ensure};
 
 /// In the order in which they run.
-pub const TESTS: &[Test] = &[
+pub const TESTS: &[GuestTest] = &[
     ("console-ps", ps),
     ("console-top", top),
     ("console-maps", maps),
     ("console-kill-stop-continue", stop_continue),
     ("console-job-control", job_control),
 ];
-
-const PID: &str = "$(cat /run/application.pid)";
-
-/// Runs a command that has to succeed.
-fn succeed(shell: &mut Shell, command: &str) -> Result<String> {
-    let output = shell.run(command, ANSWER_DEADLINE)?;
-    ensure!(output.status == 0, "`{command}` ended with status {}: {}", output.status, output.text);
-    Ok(output.text)
-}
 
 fn ps(shell: &mut Shell, _port: u16) -> Result<String> {
     let text = succeed(shell, &format!("ps -o pid,stat,args | grep \"^ *{PID} \""))?;
@@ -56,30 +43,9 @@ fn maps(shell: &mut Shell, _port: u16) -> Result<String> {
     Ok(format!("{} ranges of the maps with order, a stack and a heap", ends.len()))
 }
 
-fn state(shell: &mut Shell) -> Result<String> {
-    succeed(shell, &format!("sed -n 's/^State:[^A-Za-z]*//p' /proc/{PID}/status"))
-}
-
-fn wait_state(shell: &mut Shell, wanted: impl Fn(&str) -> bool) -> Result<String> {
-    let start = Instant::now();
-    loop {
-        let state = state(shell)?;
-        if wanted(&state) {
-            return Ok(state);
-        }
-        ensure!(start.elapsed() < ANSWER_DEADLINE, "Redis's state stays {state}");
-    }
-}
-
 fn stop_continue(shell: &mut Shell, port: u16) -> Result<String> {
-    succeed(shell, &format!("kill -STOP {PID}"))?;
-    wait_state(shell, |state| state.starts_with('T'))?;
-    let mut client = Client::connect(port, Duration::from_millis(700))?;
-    let answer = client.text("PING");
-    // Resumed before anything is judged, or the tests after this one would fail as well.
-    succeed(shell, &format!("kill -CONT {PID}"))?;
-    ensure!(answer.is_err(), "a stopped Redis answered {answer:?}");
-    let answer = Client::connect(port, ANSWER_DEADLINE)?.text("PING").context("after SIGCONT")?.to_string();
+    let ask = |port, deadline| Ok(Client::connect(port, deadline)?.text("PING")?.to_string());
+    let answer = stop_and_continue(shell, port, ask)?;
     ensure!(answer == "PONG", "after SIGCONT, PING was answered {answer:?}");
     Ok("state T and no answer after SIGSTOP, PONG after SIGCONT".to_owned())
 }

@@ -1,0 +1,44 @@
+//! Memcached over TCP from the host, and its threads seen from the guest.
+
+mod client;
+mod guest;
+
+use super::Tally;
+use super::server::{self, PID, Server, succeed};
+use crate::ctx::Ctx;
+use crate::memcached::{Client, Reply};
+use crate::vm::Vm;
+use anyhow::{Result, ensure};
+
+/// All memcached tests at a level on that many CPUs: one boot.
+pub fn run(ctx: &Ctx, level: &str, cpus: u32, tally: &mut Tally) {
+    server::run(ctx, ("memcached", level, cpus), tally, boot_and_run);
+}
+
+fn boot_and_run(ctx: &Ctx, server: &mut Server, tally: &mut Tally) -> Result<()> {
+    let mut vm = server.boot(ctx)?;
+    server.check_privilege(&vm, tally);
+    server.check_from_host(client::TESTS, tally);
+    server.check_in_guest(&vm, guest::TESTS, tally)?;
+    tally.check(&format!("{}sigterm", server.prefix), terminate(server, &mut vm));
+    tally.kernel_is_quiet(&server.prefix, &mut vm);
+    Ok(())
+}
+
+/// SIGTERM, which the main thread takes while the others serve, ends the process in order.
+fn terminate(server: &Server, vm: &mut Vm) -> Result<String> {
+    let mut shell = vm.shell()?;
+    succeed(&mut shell, &format!("kill -TERM {PID}"))?;
+    server.ended_well(vm, "SIGTERM")
+}
+
+/// Sends a command of one line and compares the reply as it is shown.
+fn expect(client: &mut Client, line: &str, expected: &str) -> Result<()> {
+    same(line, &client.text(line)?, expected)
+}
+
+fn same(line: &str, reply: &Reply, expected: &str) -> Result<()> {
+    let reply = reply.to_string();
+    ensure!(reply == expected, "`{line}` was answered {reply:?}; {expected:?} was expected");
+    Ok(())
+}

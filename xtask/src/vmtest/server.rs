@@ -1,0 +1,154 @@
+//! What the tests of every server share: its machine, its privilege level, and a shell beside it.
+
+use super::Tally;
+use crate::config::{App, Level};
+use crate::ctx::Ctx;
+use crate::net::{self, Forward};
+use crate::run::{self, READY_DEADLINE};
+use crate::smoke;
+use crate::vm::console::Event;
+use crate::vm::shell::Shell;
+use crate::vm::{Plan, Vm};
+use anyhow::{Context, Result, ensure};
+use std::time::{Duration, Instant};
+
+/// How long one answer may take under emulation.
+pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The server's process in the guest, for commands there.
+pub const PID: &str = "$(cat /run/application.pid)";
+
+/// A test from the host: its name and what it does with the port; the result says what was compared.
+pub type HostTest = (&'static str, fn(u16) -> Result<String>);
+
+/// A test that also has the guest's shell.
+pub type GuestTest = (&'static str, fn(&mut Shell, u16) -> Result<String>);
+
+/// A server at a level, on that many CPUs: what its tests need to begin.
+#[derive(Debug)]
+pub struct Server {
+    pub app: App,
+    pub level: Level,
+    /// What the names of its tests begin with.
+    pub prefix: String,
+    pub plan: Plan,
+    /// The host's port for the server's first one.
+    pub port: u16,
+}
+
+/// Runs `tests` on the server when the tally wants any of them. A machine that fails is one failed test more.
+pub fn run(
+    ctx: &Ctx,
+    (app, level, cpus): (&str, &str, u32),
+    tally: &mut Tally,
+    tests: impl FnOnce(&Ctx, &mut Server, &mut Tally) -> Result<()>,
+) {
+    let prefix = format!("{level}/smp{cpus}/{app}/");
+    if !tally.wants_group(&prefix) {
+        return;
+    }
+    let outcome = prepare(ctx, (app, level, cpus), &prefix).and_then(|mut server| tests(ctx, &mut server, tally));
+    if let Err(error) = outcome {
+        tally.check(&format!("{prefix}machine"), Err(error));
+    }
+}
+
+fn prepare(ctx: &Ctx, (app, level, cpus): (&str, &str, u32), prefix: &str) -> Result<Server> {
+    let (app, level) = (ctx.repo.app(app)?, ctx.repo.level(level)?);
+    let mut plan = run::plan(ctx, &app, &level, None)?;
+    plan.name = format!("test-{}-{}-smp{cpus}", app.name, level.name);
+    plan.cpus = cpus;
+    let guest = *app.guest.ports.first().with_context(|| format!("application `{}` has no port", app.name))?;
+    let port = net::free_port()?;
+    plan.forwards = vec![Forward { host: port, guest }];
+    Ok(Server { app, level, prefix: prefix.to_owned(), plan, port })
+}
+
+impl Server {
+    /// The machine, once the server listens.
+    pub fn boot(&self, ctx: &Ctx) -> Result<Vm> {
+        let mut vm = Vm::boot(ctx, &self.plan)?;
+        vm.wait_ready(READY_DEADLINE)?;
+        Ok(vm)
+    }
+
+    /// The test that begins each machine: the server runs as its level says.
+    pub fn check_privilege(&self, vm: &Vm, tally: &mut Tally) {
+        let banner = vm.events.iter().find_map(|event| match event {
+            Event::Banner(banner) => Some(banner.clone()),
+            _ => None,
+        });
+        let outcome = banner.context("no `ukl: level=… cpl=…` line").and_then(|banner| {
+            match smoke::mismatch(&self.level, &banner) {
+                None => Ok(format!("level {} and CPL {} with what the level is to have", banner.level, banner.cpl)),
+                Some(reason) => Err(anyhow::anyhow!(reason)),
+            }
+        });
+        tally.check(&format!("{}privilege", self.prefix), outcome);
+    }
+
+    /// Runs those of the tests that are wanted.
+    pub fn check_from_host(&self, tests: &[HostTest], tally: &mut Tally) {
+        for (name, test) in tests {
+            let name = format!("{}{name}", self.prefix);
+            if tally.wants(&name) {
+                tally.check(&name, test(self.port));
+            }
+        }
+    }
+
+    /// Runs those of the tests that are wanted, with a shell in the guest.
+    pub fn check_in_guest(&self, vm: &Vm, tests: &[GuestTest], tally: &mut Tally) -> Result<()> {
+        let mut shell = vm.shell()?;
+        for (name, test) in tests {
+            let name = format!("{}{name}", self.prefix);
+            if tally.wants(&name) {
+                tally.check(&name, test(&mut shell, self.port));
+            }
+        }
+        Ok(())
+    }
+
+    /// The test that ends a server: it ends with status 0, whereupon init stops the machine.
+    pub fn ended_well(&self, vm: &mut Vm, what: &str) -> Result<String> {
+        let name = &self.app.name;
+        vm.wait_for(&format!("{what} to end {name}"), ANSWER_DEADLINE, |event| matches!(event, Event::Exit(_)))?;
+        ensure!(vm.events.contains(&Event::Exit(0)), "{name} ended with another status than 0: {:?}", vm.events);
+        vm.wait_end(ANSWER_DEADLINE)?;
+        Ok(format!("the exit status of {name} after {what} with 0, and the machine stopped by itself"))
+    }
+}
+
+/// Runs a command in the guest that has to succeed, and returns what it prints.
+pub fn succeed(shell: &mut Shell, command: &str) -> Result<String> {
+    let output = shell.run(command, ANSWER_DEADLINE)?;
+    ensure!(output.status == 0, "`{command}` ended with status {}: {}", output.status, output.text);
+    Ok(output.text)
+}
+
+/// The letter and word of the server's state, such as `S (sleeping)`.
+fn state(shell: &mut Shell) -> Result<String> {
+    succeed(shell, &format!("sed -n 's/^State:[^A-Za-z]*//p' /proc/{PID}/status"))
+}
+
+/// Stops the server with SIGSTOP, asks it, resumes it with SIGCONT, asks it again. `ask` gets a port and a deadline.
+pub fn stop_and_continue<T: std::fmt::Debug>(
+    shell: &mut Shell,
+    port: u16,
+    ask: impl Fn(u16, Duration) -> Result<T>,
+) -> Result<T> {
+    succeed(shell, &format!("kill -STOP {PID}"))?;
+    let start = Instant::now();
+    loop {
+        let state = state(shell)?;
+        if state.starts_with('T') {
+            break;
+        }
+        ensure!(start.elapsed() < ANSWER_DEADLINE, "the server's state after SIGSTOP stays {state}");
+    }
+    let answer = ask(port, Duration::from_millis(700));
+    // Resumed before anything is judged, or the tests after this one would fail as well.
+    succeed(shell, &format!("kill -CONT {PID}"))?;
+    ensure!(answer.is_err(), "the stopped server answered {answer:?}");
+    ask(port, ANSWER_DEADLINE).context("after SIGCONT")
+}
