@@ -1,7 +1,7 @@
 //! The command line: the general options and one variant per subcommand.
 
 use crate::ctx::{Ctx, Install};
-use crate::{audit, bench, boot, build, clean, configure, doctor, fetch, link, run, test};
+use crate::{audit, bench, boot, build, clean, configure, doctor, fetch, link, report, run, test};
 use anyhow::Result;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -29,6 +29,8 @@ enum Command {
     Test(test::Args),
     /// Instruction counts and throughput per level.
     Bench(bench::Args),
+    /// Render the page of a folder that `bench --out` has written once more.
+    Report(report::Args),
     /// May this object be linked into the kernel? Each reason against it with symbol, place and remedy.
     Audit(audit::Args),
     /// What this machine has and lacks, and the command that mends it.
@@ -49,7 +51,11 @@ impl Command {
     /// Whether the command needs compilers and the virtual machine; `run` looks at its ports before it installs anything.
     fn builds_or_boots(&self) -> bool {
         use Command::{Bench, Boot, Build, Configure, Link, Test};
-        matches!(self, Build(_) | Test(_) | Bench(_) | Configure(_) | Link(_) | Boot(_))
+        match self {
+            Build(_) | Test(_) | Configure(_) | Link(_) | Boot(_) => true,
+            Bench(args) => !args.only_this_host(),
+            _ => false,
+        }
     }
 }
 
@@ -70,6 +76,7 @@ pub fn main() -> Result<()> {
         Command::Build(args) => build::run(&ctx, args),
         Command::Test(args) => test::run(&ctx, args),
         Command::Bench(args) => bench::run(&ctx, args),
+        Command::Report(args) => report::run(&ctx, args),
         Command::Audit(args) => audit::run(&ctx, args),
         Command::Doctor(args) => doctor::run(&ctx, args),
         Command::Fetch(args) => fetch::run(&ctx, args),

@@ -1,5 +1,6 @@
 //! Instruction counts: what the benchmark program prints, what it is held to, and the table.
 
+use crate::record::{Kind, Metric, Sample};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -34,6 +35,23 @@ pub enum Place {
     Linked(String),
     /// An ordinary process on the kernel with patches.
     Patched,
+}
+
+impl Measured {
+    /// The counts as samples of a record. The program has reduced its batches to two values each.
+    pub fn samples(&self, app: &str) -> Vec<Sample> {
+        let sample = |name: &str, batches: &str, count: u64| {
+            let sample = Sample::new(app, &self.label, Metric::InstructionsPerCall, Kind::Counted, 0, count as f64)
+                .with("call", name)
+                .with("batches", batches);
+            // What moves data moves one byte.
+            if name.ends_with("read") || name.ends_with("write") { sample.with("value_bytes", 1) } else { sample }
+        };
+        let both = |(name, count): (&String, &Count)| {
+            [sample(name, "median", count.median), sample(name, "minimum", count.min)]
+        };
+        self.counts.iter().flat_map(both).collect()
+    }
 }
 
 /// The file `bench.toml` of an application.
