@@ -36,7 +36,7 @@ impl Tally {
     /// something inside it that only the group's own list can tell.
     pub fn wants_group(&self, prefix: &str) -> bool {
         let first = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
-        let groups = ["unit", "linux", "base", "byb", "order"];
+        let groups = ["unit", "linux", "base", "byb", "ret", "shortcut", "order"];
         if SUITES.contains(&self.filter.as_str()) {
             return prefix == "unit/" || prefix.ends_with(&format!("/{}/", self.filter));
         }
@@ -82,20 +82,18 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
     if tally.filter.starts_with("linux/") {
         behaviour::run(ctx, "linux", 1, tally)?;
     }
-    for level in ["base", "byb"] {
-        for cpus in [1, 2] {
-            if (!quick || (level == "byb" && cpus == 1)) && !interrupt::requested() {
-                behaviour::run(ctx, level, cpus, tally)?;
-            }
+    for (level, cpus) in [("base", 1), ("byb", 1), ("base", 2), ("byb", 2), ("ret", 2), ("shortcut", 2)] {
+        if (!quick || (level == "byb" && cpus == 1)) && !interrupt::requested() {
+            behaviour::run(ctx, level, cpus, tally)?;
         }
     }
-    for level in ["linux", "base", "byb"] {
+    for level in ["linux", "base", "byb", "shortcut"] {
         if (!quick || level == "byb") && !interrupt::requested() {
             redis::run(ctx, level, tally);
         }
     }
     // Its threads run at once only where there is more than one CPU.
-    for (level, cpus) in [("linux", 1), ("base", 1), ("byb", 1), ("linux", 2), ("base", 2), ("byb", 2)] {
+    for (level, cpus) in [("byb", 1), ("linux", 2), ("base", 2), ("byb", 2), ("shortcut", 2)] {
         if (!quick || (level == "byb" && cpus == 1)) && !interrupt::requested() {
             memcached::run(ctx, level, cpus, tally);
         }

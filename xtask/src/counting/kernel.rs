@@ -57,7 +57,7 @@ impl<'data> Image<'data> {
             _ => vec![],
         };
         let system_calls = [vec![self.address("entry_SYSCALL_64")?], self.optional("ukl_entry_syscall")].concat();
-        let direct_calls = self.with_prefix("ukl_sys_");
+        let direct_calls = [self.with_prefix("ukl_sys_"), self.with_prefix("ukl_short_")].concat();
         let softirq_entry = self.address(SOFTIRQS)?;
         let watch = |name: &str, addresses: &[u64]| Watch { name: name.to_owned(), addresses: addresses.to_vec() };
         let functions = if profile { self.functions(&user_text) } else { vec![] };
