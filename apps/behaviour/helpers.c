@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <ukl.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -73,6 +75,10 @@ int run_helper_body(int argc, char **argv)
 	}
 	if (strcmp(argv[0], "exit") == 0 && argc == 2)
 		return atoi(argv[1]);
+	if (strcmp(argv[0], "show-paths") == 0) {
+		printf("%d %d\n", ukl_get_path(SYS_getpid), ukl_get_path(SYS_read));
+		return 0;
+	}
 	if (strcmp(argv[0], "hold") == 0 && argc == 2)
 		return hold((unsigned)atoi(argv[1]));
 	if (strcmp(argv[0], "spoil-and-exec") == 0) {
