@@ -18,6 +18,12 @@ struct SourceOwner {
     source: Option<Source>,
 }
 
+impl SourceOwner {
+    fn valid(self) -> Result<Option<Source>> {
+        self.source.map(|source| source.validate().map(|()| source)).transpose()
+    }
+}
+
 impl Repo {
     /// The checkout this program was started for: cargo's, else the one around the current directory.
     pub fn find() -> Result<Self> {
@@ -45,7 +51,7 @@ impl Repo {
         let names = self.level_names()?;
         check_name("level", name, "kernel/levels", &names)?;
         let path = self.root.join(format!("kernel/levels/{name}.toml"));
-        Level::validate(name, config::read(&path)?).with_context(|| format!("reading {}", path.display()))
+        config::load(&path, |raw| Level::validate(name, raw))
     }
 
     /// Every level, by name.
@@ -59,8 +65,7 @@ impl Repo {
         let names = self.app_names()?;
         check_name("application", name, "apps", &names)?;
         let dir = self.root.join("apps").join(name);
-        let path = dir.join("app.toml");
-        App::validate(name, &dir, config::read(&path)?).with_context(|| format!("reading {}", path.display()))
+        config::load(&dir.join("app.toml"), |raw| App::validate(name, &dir, raw))
     }
 
     /// Every application, by name.
@@ -71,19 +76,14 @@ impl Repo {
 
     /// The kernel pin.
     pub fn kernel(&self) -> Result<KernelPin> {
-        let path = self.root.join("kernel/kernel.toml");
-        let pin: KernelPin = config::read(&path)?;
-        pin.source.validate().with_context(|| format!("reading {}", path.display()))?;
-        Ok(pin)
+        let check = |pin: KernelPin| pin.source.validate().map(|()| pin);
+        config::load(&self.root.join("kernel/kernel.toml"), check)
     }
 
     /// The `[source]` block of a TOML file, given relative to the top folder: `app-runtime/musl.toml`.
     pub fn source(&self, file: &str) -> Result<Source> {
         let path = self.root.join(file);
-        let owner: SourceOwner = config::read(&path)?;
-        let source = owner.source.with_context(|| format!("{} has no [source] block", path.display()))?;
-        source.validate().with_context(|| format!("reading {}", path.display()))?;
-        Ok(source)
+        config::load(&path, SourceOwner::valid)?.with_context(|| format!("{} has no [source] block", path.display()))
     }
 
     /// Every pinned source: the `[source]` blocks of the TOML files one and two folders below the top.
@@ -97,11 +97,7 @@ impl Repo {
             {
                 continue;
             }
-            let owner: SourceOwner = config::read(entry.path())?;
-            if let Some(source) = owner.source {
-                source.validate().with_context(|| format!("reading {}", entry.path().display()))?;
-                sources.push(source);
-            }
+            sources.extend(config::load(entry.path(), SourceOwner::valid)?);
         }
         Ok(sources)
     }
