@@ -6,6 +6,7 @@ use crate::process;
 use crate::qemu::Network;
 use anyhow::{Context, Result};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -46,6 +47,10 @@ impl Drop for Connection {
 pub fn check_free(forward: Forward) -> Result<()> {
     match TcpListener::bind(("127.0.0.1", forward.host)) {
         Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(Failure::new(
+            format!("port {} of 127.0.0.1 is not for this user: {error}", forward.host),
+            "choose one above 1023 with `--port PORT`",
+        )),
         Err(error) => Err(Failure::new(
             format!("port {} of 127.0.0.1 is taken: {error}", forward.host),
             "choose another with `--port PORT`, or end what listens there (`ss -ltnp` names it)",

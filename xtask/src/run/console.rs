@@ -60,7 +60,14 @@ pub fn attach(vm: &mut Vm, app: &App) -> Result<()> {
         relay(vm, stream, terminal)?;
     }
     eprintln!();
-    vm.stop()
+    vm.stop()?;
+    if let Some(line) = vm.trouble() {
+        return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
+    }
+    match vm.ended()? {
+        Some(status) if !status.success() => Err(vm.failure(vm.ending(status))),
+        _ => Ok(()),
+    }
 }
 
 /// Moves bytes both ways.

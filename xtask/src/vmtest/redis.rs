@@ -35,7 +35,7 @@ fn boot_and_run(ctx: &Ctx, level: &str, prefix: &str, tally: &mut Tally) -> Resu
     plan.name = format!("test-redis-{}", level.name);
     let port = net::free_port()?;
     plan.forwards = vec![Forward { host: port, guest: 6379 }];
-    let scratch = tempfile::tempdir_in(ctx.cache.root())?;
+    let scratch = ctx.cache.scratch()?;
     let disk = disk::open(&scratch.path().join("data.img"), app.guest.disk_mib.unwrap_or(256))?;
     plan.disk = Some(disk.image.clone());
 
