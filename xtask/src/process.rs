@@ -66,8 +66,8 @@ pub fn read(command: &mut Command) -> Result<String> {
     let shown = display(command);
     let output =
         die_with_parent(command).stdin(Stdio::null()).output().with_context(|| format!("starting `{shown}`"))?;
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "`{shown}` failed: {}: {}", output.status, stderr.trim());
+    let stderr = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+    anyhow::ensure!(output.status.success(), "`{shown}` failed: {}: {stderr}", output.status);
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed something that is not text"))
 }
 

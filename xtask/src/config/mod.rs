@@ -24,8 +24,8 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
 
 /// Reads one TOML file and checks what its types do not.
 pub fn load<R: DeserializeOwned, T>(path: &Path, validate: impl FnOnce(R) -> Result<T>) -> Result<T> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    parse(&text).and_then(validate).map_err(|error| {
+    let text = std::fs::read_to_string(path).context("reading it");
+    text.and_then(|text| parse(&text)).and_then(validate).map_err(|error| {
         Failure::new(
             format!("{}: {error:#}", path.display()),
             "correct that file; CONTRIBUTING.md and the README.md of its folder say what it holds",
