@@ -34,6 +34,14 @@ pub struct Connection {
     passt: Option<Child>,
 }
 
+impl Connection {
+    /// Whether the guest's network is gone, which QEMU does not notice.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        let Some(passt) = &mut self.passt else { return Ok(false) };
+        Ok(passt.try_wait().context("asking for passt's state")?.is_some())
+    }
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(passt) = &mut self.passt {

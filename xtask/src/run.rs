@@ -170,6 +170,10 @@ fn serve(app: &App, plan: &Plan, vm: &mut Vm) -> Result<()> {
         if let Some(status) = vm.ended()? {
             return Err(vm.failure(format!("the machine ended before {} did: {}", app.name, vm.ending(status))));
         }
+        if !vm.is_reachable()? {
+            vm.stop()?;
+            return Err(Failure::new("passt, which is the machine's network, has ended", "run the same command again"));
+        }
         if interrupt::requested() {
             eprintln!("stopping {}; Ctrl-C again cuts it off", app.name);
             return vm.stop();

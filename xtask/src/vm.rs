@@ -1,6 +1,7 @@
 //! A running virtual machine: started, watched through its console, and never outliving this process.
 
 mod accel;
+mod clock;
 pub mod console;
 pub mod disk;
 pub mod interrupt;
@@ -61,7 +62,7 @@ pub struct Vm {
     /// What the console said so far, oldest first.
     pub events: Vec<Event>,
     // Dropped after QEMU has been killed.
-    _connection: Connection,
+    connection: Connection,
     _claim: std::fs::File,
 }
 
@@ -100,6 +101,10 @@ impl Vm {
         let log = logs.join(format!("{name}.log"));
         let sockets = Sockets::new(ctx)?;
         let connection = net::connect(&plan.forwards, &logs.join(format!("{name}-passt.log")))?;
+        let mut append = plan.append.clone();
+        if accelerator == Accelerator::Tcg {
+            append.push(clock::known_rate());
+        }
         let machine = Machine {
             kernel: plan.kernel.clone(),
             initramfs: plan.initramfs.clone(),
@@ -108,7 +113,7 @@ impl Vm {
             cpus: plan.cpus,
             network: connection.network.clone(),
             disk: plan.disk.clone(),
-            append: plan.append.clone(),
+            append,
             log: log.clone(),
             shell_socket: sockets.path().join("shell"),
             control_socket: sockets.path().join("control"),
@@ -137,7 +142,7 @@ impl Vm {
             offset: 0,
             partial: Vec::new(),
             events: Vec::new(),
-            _connection: connection,
+            connection,
             _claim: claim,
         })
     }
@@ -216,6 +221,11 @@ impl Vm {
     /// QEMU's exit status, if it has ended.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.child.try_wait().context("asking for QEMU's state")
+    }
+
+    /// Whether the ports still lead to the guest.
+    pub fn is_reachable(&mut self) -> Result<bool> {
+        Ok(!self.connection.has_ended()?)
     }
 
     /// The kernel's first complaint, if there is one.
