@@ -2,9 +2,10 @@
 
 use crate::ctx::Ctx;
 use crate::failure::Failure;
+use crate::terminal;
 use crate::vm::{Plan, Vm, interrupt};
 use anyhow::Result;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -58,8 +59,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         file.seek(SeekFrom::Start(offset))?;
         let mut bytes = Vec::new();
         offset += file.read_to_end(&mut bytes)? as u64;
-        let mut out = std::io::stdout();
-        out.write_all(&bytes).and_then(|()| out.flush())?;
+        terminal::out_bytes(&bytes);
         if let Some(status) = ended {
             anyhow::ensure!(status.success(), "QEMU ended with {status}");
             return Ok(());

@@ -18,7 +18,7 @@ pub fn busybox(ctx: &Ctx) -> Result<PathBuf> {
         let tree = unpack::unpacked(ctx, &source)?;
         let requested = std::fs::read_to_string(&config).with_context(|| format!("reading {}", config.display()))?;
         // The objects stay out of the cache: only the program is worth keeping.
-        let build = tempfile::tempdir_in(ctx.cache.root()).context("making a build directory")?;
+        let build = ctx.cache.scratch()?;
         configure(&tree, build.path(), &requested)?;
         let mut make = make(&tree, build.path());
         make.arg(format!("-j{}", ctx.jobs)).arg("busybox");

@@ -5,10 +5,14 @@
 
 mod key;
 mod lock;
+mod root;
+mod scratch;
 
 pub use key::Key;
 use lock::Lock;
+pub use scratch::Scratch;
 
+use crate::failure::Failure;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,19 +34,41 @@ impl Cache {
     /// `$UKL_CACHE`, else `$XDG_CACHE_HOME/ukl`, else `~/.cache/ukl`; created when it does not exist.
     pub fn open() -> Result<Self> {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let home = || std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
         let root = variable("UKL_CACHE")
             .or_else(|| variable("XDG_CACHE_HOME").map(|dir| dir.join("ukl")))
-            .or_else(|| variable("HOME").map(|dir| dir.join(".cache/ukl")))
-            .context("no place for the cache: none of UKL_CACHE, XDG_CACHE_HOME and HOME is set")?;
-        Self::at(&root)
+            .or_else(|| home().map(|dir| dir.join(".cache/ukl")))
+            .ok_or_else(|| {
+                Failure::new(
+                    "no place for the cache: neither UKL_CACHE nor XDG_CACHE_HOME is set, and this user has no home",
+                    "set UKL_CACHE to a folder with room for 6 GiB",
+                )
+            })?;
+        root::check_name(&std::path::absolute(&root).with_context(|| format!("resolving {}", root.display()))?)?;
+        let cache = Self::at(&root)?;
+        // Again, because a symbolic link may have led elsewhere.
+        root::check_name(&cache.root)?;
+        Ok(cache)
     }
 
     /// The cache at a given root.
-    pub fn at(root: &Path) -> Result<Self> {
-        fs::create_dir_all(root).with_context(|| format!("creating the cache directory {}", root.display()))?;
+    pub fn at(given: &Path) -> Result<Self> {
         // Absolute, because compilers and make run with other working directories.
-        let root = root.canonicalize().with_context(|| format!("resolving {}", root.display()))?;
+        let root = fs::create_dir_all(given).and_then(|()| given.canonicalize());
+        let root = root.and_then(|root| root::check_access(&root).map(|()| root)).map_err(|error| {
+            let shown = given.display();
+            Failure::new(
+                format!("the cache directory {shown} cannot be used: {error}"),
+                "make it a folder that this user may write to, or set UKL_CACHE to one",
+            )
+        })?;
         Ok(Cache { root })
+    }
+
+    /// A directory for this process, removed when dropped; one that a killed process left is removed by the next call.
+    pub fn scratch(&self) -> Result<Scratch> {
+        let _lock = self.lock("scratch")?;
+        Scratch::new(&self.root.join("scratch"))
     }
 
     /// Where the whole cache lies.

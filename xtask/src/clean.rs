@@ -30,6 +30,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     for folder in ["steps", "work"] {
         remove(&root.join(folder))?;
     }
+    // Making a new one removes what killed processes left.
+    drop(ctx.cache.scratch()?);
     if args.all {
         remove(&ctx.cache.sources())?;
     }

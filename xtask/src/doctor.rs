@@ -9,6 +9,8 @@ use crate::process;
 use anyhow::{Context, Result};
 use needs::{NEEDS, Places, packages};
 use std::ffi::CString;
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
@@ -44,8 +46,12 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let space = format!("{:.1} GiB free", gib(free));
     let enough = free >= needed_bytes(ctx);
     println!("{:<8} {space:<20} in {}", if enough { "ok" } else { "missing" }, ctx.cache.root().display());
-    let kvm = Path::new("/dev/kvm").exists();
-    println!("{:<8} {:<20} without it the guest is emulated", if kvm { "ok" } else { "absent" }, "/dev/kvm");
+    let kvm = match OpenOptions::new().read(true).write(true).open("/dev/kvm") {
+        Ok(_) => "ok",
+        Err(error) if error.kind() == ErrorKind::NotFound => "absent",
+        Err(_) => "refused",
+    };
+    println!("{kvm:<8} {:<20} without it the guest is emulated; a trial boot decides", "/dev/kvm");
     let missing = places.missing();
     if !missing.is_empty() {
         println!("mend it with: {}", install::shown(&packages(&missing)));
@@ -99,7 +105,7 @@ fn install_packages(ctx: &Ctx, places: &Places) -> Result<()> {
     let still: Vec<_> = places.missing().into_iter().filter(|need| !need.optional).collect();
     if let Some(need) = still.first() {
         return Err(Failure::new(
-            format!("{:?} is not there although {} was installed", need.probe, need.package),
+            format!("{} is not there although {} was installed", need.probe, need.package),
             "check PATH, then run `cargo xtask doctor`",
         ));
     }

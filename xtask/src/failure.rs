@@ -1,6 +1,8 @@
 //! How a command fails: one line with the reason, one line with the next step, and the exit status.
 
+use crate::process::MAKE_SPACE;
 use std::fmt;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 /// Exit status of a command that could not do its work.
@@ -41,11 +43,17 @@ impl std::error::Error for Failure {}
 pub fn describe(error: &anyhow::Error) -> (String, u8) {
     let mut text = format!("error: {error:#}");
     let failure = error.chain().find_map(|cause| cause.downcast_ref::<Failure>());
-    if let Some(failure) = failure {
-        text.push_str(&format!("\n next: {}", failure.next));
+    let next = failure.map(|failure| failure.next.as_str()).or_else(|| is_disk_full(error).then_some(MAKE_SPACE));
+    if let Some(next) = next {
+        text.push_str(&format!("\n next: {next}"));
     }
     let status = if failure.is_some_and(|failure| failure.usage) { USAGE } else { FAILED };
     (text, status)
+}
+
+fn is_disk_full(error: &anyhow::Error) -> bool {
+    let io = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.into_iter().any(|error| matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
 }
 
 /// Prints the error once, the whole chain on one line, and returns the exit status.
@@ -67,6 +75,13 @@ mod tests {
             describe(&error.unwrap_err()),
             ("error: reading the request: no level `bybb`\n next: use `byb`".to_owned(), 2)
         );
+    }
+
+    #[test]
+    fn a_full_disk_has_a_next_step_wherever_it_was_met() {
+        let error = Err::<(), _>(std::io::Error::from(ErrorKind::StorageFull)).context("writing the initramfs");
+        let (text, status) = describe(&error.unwrap_err());
+        assert!(status == 1 && text.contains("writing the initramfs") && text.contains("UKL_CACHE"), "{text}");
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! `cargo xtask`: configures, links, boots and measures Unikernel Linux images. This file only dispatches.
 
+// First, because its macros take the place of the standard library's in all that follows.
+#[macro_use]
+mod terminal;
+
 mod app;
 mod apt;
 mod audit;
@@ -58,7 +62,7 @@ fn main() -> ExitCode {
     if Path::new(&invoked_as).file_name().is_some_and(|name| name == "ld") {
         return ldwrap::main();
     }
-    match cli::main() {
+    match cli::main().and_then(|()| terminal::check()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error),
     }

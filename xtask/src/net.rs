@@ -6,7 +6,7 @@ use crate::process;
 use crate::qemu::Network;
 use anyhow::{Context, Result};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -34,6 +34,14 @@ pub struct Connection {
     passt: Option<Child>,
 }
 
+impl Connection {
+    /// Whether the guest's network is gone, which QEMU does not notice.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        let Some(passt) = &mut self.passt else { return Ok(false) };
+        Ok(passt.try_wait().context("asking for passt's state")?.is_some())
+    }
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(passt) = &mut self.passt {
@@ -47,6 +55,10 @@ impl Drop for Connection {
 pub fn check_free(forward: Forward) -> Result<()> {
     match TcpListener::bind(("127.0.0.1", forward.host)) {
         Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(Failure::new(
+            format!("port {} of 127.0.0.1 is not for this user: {error}", forward.host),
+            "choose one above 1023 with `--port PORT`",
+        )),
         Err(error) => Err(Failure::new(
             format!("port {} of 127.0.0.1 is taken: {error}", forward.host),
             "choose another with `--port PORT`, or end what listens there (`ss -ltnp` names it)",

@@ -15,6 +15,11 @@ const EXCERPT_CHARACTERS: usize = 80;
 /// How often a long command says how far it is.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(5);
 
+/// What programs say when the disk is full (strerror of ENOSPC), and what to do about it.
+const NO_SPACE: &str = "No space left on device";
+pub const MAKE_SPACE: &str = "free some space (`cargo xtask clean` removes old builds), or set UKL_CACHE to a folder on a \
+                              larger disk; then run the same command again";
+
 /// The command as one could type it.
 pub fn display(command: &Command) -> String {
     let quoted = |text: &str| {
@@ -61,8 +66,8 @@ pub fn read(command: &mut Command) -> Result<String> {
     let shown = display(command);
     let output =
         die_with_parent(command).stdin(Stdio::null()).output().with_context(|| format!("starting `{shown}`"))?;
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "`{shown}` failed: {}: {}", output.status, stderr.trim());
+    let stderr = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+    anyhow::ensure!(output.status.success(), "`{shown}` failed: {}: {stderr}", output.status);
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed something that is not text"))
 }
 
@@ -95,11 +100,14 @@ pub fn run_logged(what: &str, command: &mut Command, log: &Path) -> Result<()> {
     }
     let status = child.wait().with_context(|| format!("waiting for `{shown}`"))?;
     if !status.success() {
-        eprint!("{}", tail(&std::fs::read_to_string(log).unwrap_or_default()));
-        return Err(Failure::new(
-            format!("{what}: `{shown}` failed: {status}"),
-            format!("the whole output is in {}", log.display()),
-        ));
+        let output = String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned();
+        let output = tail(&output);
+        eprint!("{output}");
+        let next = match output.contains(NO_SPACE) {
+            true => MAKE_SPACE.to_owned(),
+            false => format!("the whole output is in {}", log.display()),
+        };
+        return Err(Failure::new(format!("{what}: `{shown}` failed: {status}"), next));
     }
     eprintln!("  {what}: done in {} s", start.elapsed().as_secs());
     Ok(())

@@ -18,6 +18,12 @@ struct SourceOwner {
     source: Option<Source>,
 }
 
+impl SourceOwner {
+    fn valid(self) -> Result<Option<Source>> {
+        self.source.map(|source| source.validate().map(|()| source)).transpose()
+    }
+}
+
 impl Repo {
     /// The checkout this program was started for: cargo's, else the one around the current directory.
     pub fn find() -> Result<Self> {
@@ -45,7 +51,7 @@ impl Repo {
         let names = self.level_names()?;
         check_name("level", name, "kernel/levels", &names)?;
         let path = self.root.join(format!("kernel/levels/{name}.toml"));
-        Level::validate(name, config::read(&path)?).with_context(|| format!("reading {}", path.display()))
+        config::load(&path, |raw| Level::validate(name, raw))
     }
 
     /// Every level, by name.
@@ -59,12 +65,10 @@ impl Repo {
         let names = self.app_names()?;
         check_name("application", name, "apps", &names)?;
         let dir = self.root.join("apps").join(name);
-        let path = dir.join("app.toml");
-        let raw: RawApp = config::read(&path)?;
-        let libraries = raw.libraries.iter().map(|library| self.library(library)).collect::<Result<_>>();
-        libraries
-            .and_then(|libraries| App::validate(name, &dir, raw, libraries))
-            .with_context(|| format!("reading {}", path.display()))
+        config::load(&dir.join("app.toml"), |raw: RawApp| {
+            let libraries = raw.libraries.iter().map(|library| self.library(library)).collect::<Result<_>>()?;
+            App::validate(name, &dir, raw, libraries)
+        })
     }
 
     /// Every application, by name.
@@ -76,8 +80,7 @@ impl Repo {
     pub fn library(&self, name: &str) -> Result<Library> {
         let names = self.library_names()?;
         check_name("library", name, "libraries", &names)?;
-        let path = self.root.join(format!("libraries/{name}.toml"));
-        Library::validate(name, config::read(&path)?).with_context(|| format!("reading {}", path.display()))
+        config::load(&self.root.join(format!("libraries/{name}.toml")), |raw| Library::validate(name, raw))
     }
 
     /// Every library, by name.
@@ -88,19 +91,14 @@ impl Repo {
 
     /// The kernel pin.
     pub fn kernel(&self) -> Result<KernelPin> {
-        let path = self.root.join("kernel/kernel.toml");
-        let pin: KernelPin = config::read(&path)?;
-        pin.source.validate().with_context(|| format!("reading {}", path.display()))?;
-        Ok(pin)
+        let check = |pin: KernelPin| pin.source.validate().map(|()| pin);
+        config::load(&self.root.join("kernel/kernel.toml"), check)
     }
 
     /// The `[source]` block of a TOML file, given relative to the top folder: `app-runtime/musl.toml`.
     pub fn source(&self, file: &str) -> Result<Source> {
         let path = self.root.join(file);
-        let owner: SourceOwner = config::read(&path)?;
-        let source = owner.source.with_context(|| format!("{} has no [source] block", path.display()))?;
-        source.validate().with_context(|| format!("reading {}", path.display()))?;
-        Ok(source)
+        config::load(&path, SourceOwner::valid)?.with_context(|| format!("{} has no [source] block", path.display()))
     }
 
     /// Every pinned source: the `[source]` blocks of the TOML files one and two folders below the top.
@@ -114,11 +112,7 @@ impl Repo {
             {
                 continue;
             }
-            let owner: SourceOwner = config::read(entry.path())?;
-            if let Some(source) = owner.source {
-                source.validate().with_context(|| format!("reading {}", entry.path().display()))?;
-                sources.push(source);
-            }
+            sources.extend(config::load(entry.path(), SourceOwner::valid)?);
         }
         Ok(sources)
     }

@@ -75,7 +75,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     if args.console {
         plan.append.push("UKL_KEEP=1".to_owned());
     }
-    let scratch = tempfile::tempdir_in(ctx.cache.root())?;
+    let scratch = ctx.cache.scratch()?;
     let disk = match app.guest.disk_mib {
         None => None,
         Some(size_mib) if args.smoke || args.fresh_disk => {
@@ -180,11 +180,15 @@ fn serve(app: &App, plan: &Plan, vm: &mut Vm) -> Result<()> {
             anyhow::ensure!(status == 0, "the application ended with status {status}");
             return Ok(());
         }
-        if vm.ended()?.is_some() {
-            return Err(vm.failure("the machine ended before the application did".to_owned()));
+        if let Some(status) = vm.ended()? {
+            return Err(vm.failure(format!("the machine ended before {} did: {}", app.name, vm.ending(status))));
+        }
+        if !vm.is_reachable()? {
+            vm.stop()?;
+            return Err(Failure::new("passt, which is the machine's network, has ended", "run the same command again"));
         }
         if interrupt::requested() {
-            eprintln!("stopping {}", app.name);
+            eprintln!("stopping {}; Ctrl-C again cuts it off", app.name);
             return vm.stop();
         }
         std::thread::sleep(WATCH_PERIOD);

@@ -159,7 +159,9 @@ fn kernel_headers(ctx: &Ctx) -> Result<PathBuf> {
         fs::create_dir(&build)?;
         let mut make = Command::new("make");
         make.arg("-C").arg(&source).arg(format!("O={}", build.display())).arg(format!("-j{}", ctx.jobs));
-        process::run_logged("kernel headers", make.args(["ARCH=x86", "headers"]), &build.join("build.log"))?;
+        let logs = ctx.cache.root().join("logs");
+        fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
+        process::run_logged("kernel headers", make.args(["ARCH=x86", "headers"]), &logs.join("kernel-headers.log"))?;
         let (from, to) = (build.join("usr/include"), out.join("include"));
         for entry in walkdir::WalkDir::new(&from).sort_by_file_name() {
             let entry = entry.context("listing the kernel's headers")?;

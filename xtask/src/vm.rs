@@ -1,11 +1,13 @@
 //! A running virtual machine: started, watched through its console, and never outliving this process.
 
 mod accel;
+mod clock;
 pub mod console;
 pub mod disk;
 pub mod interrupt;
 pub mod shell;
 
+use crate::cache::Scratch;
 use crate::ctx::Ctx;
 use crate::net::{self, Connection, Forward};
 use crate::qemu::{self, Accelerator, Counter, Machine};
@@ -20,7 +22,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long the machine may take to stop when asked, the application's last saving included.
-const STOP_DEADLINE: Duration = Duration::from_secs(20);
+const STOP_DEADLINE: Duration = Duration::from_secs(120);
 /// How often the console's log is looked at.
 const POLL: Duration = Duration::from_millis(20);
 /// How many lines of the console a failure shows.
@@ -54,13 +56,15 @@ pub struct Vm {
     /// Everything that the console printed.
     pub log: PathBuf,
     pub accelerator: Accelerator,
-    sockets: tempfile::TempDir,
+    /// What QEMU itself said.
+    errors: PathBuf,
+    sockets: Sockets,
     offset: u64,
     partial: Vec<u8>,
     /// What the console said so far, oldest first.
     pub events: Vec<Event>,
     // Dropped after QEMU has been killed.
-    _connection: Connection,
+    connection: Connection,
     _claim: std::fs::File,
 }
 
@@ -97,9 +101,12 @@ impl Vm {
         std::fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
         let (name, claim) = claim_log(&logs, &plan.name)?;
         let log = logs.join(format!("{name}.log"));
-        // A socket's path is short: at most 107 bytes.
-        let sockets = tempfile::Builder::new().prefix("ukl-").tempdir().context("making a directory for sockets")?;
+        let sockets = Sockets::new(ctx)?;
         let connection = net::connect(&plan.forwards, &logs.join(format!("{name}-passt.log")))?;
+        let mut append = plan.append.clone();
+        if accelerator == Accelerator::Tcg {
+            append.push(clock::known_rate());
+        }
         let machine = Machine {
             kernel: plan.kernel.clone(),
             initramfs: plan.initramfs.clone(),
@@ -109,16 +116,17 @@ impl Vm {
             cpus: plan.cpus,
             network: connection.network.clone(),
             disk: plan.disk.clone(),
-            append: plan.append.clone(),
+            append,
             log: log.clone(),
             shell_socket: sockets.path().join("shell"),
             control_socket: sockets.path().join("control"),
         };
         let mut command = Command::new(qemu::PROGRAM);
         command.args(qemu::arguments(&machine)).stdin(Stdio::null()).stdout(Stdio::null());
-        let errors = std::fs::File::create(logs.join(format!("{name}-qemu.log")))?;
+        let errors = logs.join(format!("{name}-qemu.log"));
+        let stderr = std::fs::File::create(&errors).with_context(|| format!("creating {}", errors.display()))?;
         // Ctrl-C is for us: we stop the machine in order.
-        process::die_with_parent(&mut command).stderr(errors).process_group(0);
+        process::die_with_parent(&mut command).stderr(stderr).process_group(0);
         if let Some(socket) = &connection.socket {
             net::inherit(&mut command, socket);
         }
@@ -132,11 +140,12 @@ impl Vm {
             child,
             log,
             accelerator,
+            errors,
             sockets,
             offset: 0,
             partial: Vec::new(),
             events: Vec::new(),
-            _connection: connection,
+            connection,
             _claim: claim,
         })
     }
@@ -159,26 +168,42 @@ impl Vm {
     /// Waits until the console has said what `wanted` accepts, now or earlier. Fails at once when the kernel is in
     /// trouble, the application has ended, or the machine has; a failure shows the end of the console's log.
     pub fn wait_for(&mut self, what: &str, deadline: Duration, wanted: impl Fn(&Event) -> bool) -> Result<()> {
+        match self.watch(deadline, wanted)? {
+            None => Ok(()),
+            Some(reason) => Err(self.failure(format!("waiting for {what}: {reason}"))),
+        }
+    }
+
+    /// `wait_for` for callers who expect that it may fail: the reason instead of a failure.
+    fn watch(&mut self, deadline: Duration, wanted: impl Fn(&Event) -> bool) -> Result<Option<String>> {
         let start = Instant::now();
         loop {
             // Asked before the log is read, so that no last line is missed.
             let ended = self.ended()?;
             self.poll()?;
             if self.events.iter().any(&wanted) {
-                return Ok(());
+                return Ok(None);
             }
-            let reason = match self.events.iter().find(|e| matches!(e, Event::Trouble(_) | Event::Exit(_))) {
+            return Ok(Some(match self.events.iter().find(|e| matches!(e, Event::Trouble(_) | Event::Exit(_))) {
                 Some(Event::Trouble(line)) => format!("the guest's kernel is in trouble: {line}"),
                 Some(Event::Exit(status)) => format!("the application ended with status {status}"),
-                _ if ended.is_some() => format!("QEMU ended ({})", ended.map(|s| s.to_string()).unwrap_or_default()),
+                _ if let Some(status) = ended => self.ending(status),
                 _ if interrupt::requested() => "interrupted".to_owned(),
                 _ if start.elapsed() > deadline => format!("nothing happened within {} s", deadline.as_secs()),
                 _ => {
                     std::thread::sleep(POLL);
                     continue;
                 }
-            };
-            return Err(self.failure(format!("waiting for {what}: {reason}")));
+            }));
+        }
+    }
+
+    /// How QEMU ended, with the last thing it said itself: that memory is short, say.
+    pub fn ending(&self, status: ExitStatus) -> String {
+        let said = std::fs::read(&self.errors).unwrap_or_default();
+        match String::from_utf8_lossy(&said).lines().last() {
+            Some(line) => format!("QEMU ended with {status}: {}", line.trim()),
+            None => format!("QEMU ended with {status}"),
         }
     }
 
@@ -201,6 +226,11 @@ impl Vm {
         self.child.try_wait().context("asking for QEMU's state")
     }
 
+    /// Whether the ports still lead to the guest.
+    pub fn is_reachable(&mut self) -> Result<bool> {
+        Ok(!self.connection.has_ended()?)
+    }
+
     /// The kernel's first complaint, if there is one.
     pub fn trouble(&self) -> Option<&str> {
         self.events.iter().find_map(|event| match event {
@@ -215,8 +245,11 @@ impl Vm {
         Failure::new(reason, format!("read the console's log {}", self.log.display()))
     }
 
-    /// Asks the application to end and the machine to stop, and waits for it.
+    /// Asks the application to end and the machine to stop, and waits for it; does nothing when it has ended.
     pub fn stop(&mut self) -> Result<()> {
+        if self.ended()?.is_some() {
+            return self.poll();
+        }
         let path = self.sockets.path().join("control");
         let mut control = UnixStream::connect(&path).with_context(|| format!("connecting to {}", path.display()))?;
         control.write_all(b"stop\n").context("asking the machine to stop")?;
@@ -225,14 +258,54 @@ impl Vm {
 
     /// Waits until the machine has stopped by itself.
     pub fn wait_end(&mut self, deadline: Duration) -> Result<()> {
-        let start = Instant::now();
+        let (start, interruptions) = (Instant::now(), interrupt::count());
         while self.ended()?.is_none() {
+            if interrupt::count() > interruptions {
+                return Err(Failure::new(
+                    "interrupted again while the machine was stopping: it was cut off",
+                    "the data disk is as after a power failure; the next start repairs it",
+                ));
+            }
             if start.elapsed() > deadline {
                 return Err(self.failure(format!("the machine did not stop within {} s", deadline.as_secs())));
             }
             std::thread::sleep(POLL);
         }
         self.poll()
+    }
+}
+
+/// The directory of a machine's sockets, removed with the machine.
+#[derive(Debug)]
+enum Sockets {
+    InCache(Scratch),
+    /// The path of a socket is short (`sun_path` of unix(7)), and this cache lies deep.
+    Temporary(tempfile::TempDir),
+}
+
+impl Sockets {
+    /// How long the path of the directory may be: 107 bytes less the longest name of a socket.
+    const MAX_BYTES: usize = 107 - "/control".len();
+
+    fn new(ctx: &Ctx) -> Result<Self> {
+        let scratch = ctx.cache.scratch()?;
+        if scratch.path().as_os_str().len() <= Self::MAX_BYTES {
+            return Ok(Sockets::InCache(scratch));
+        }
+        let dir = tempfile::Builder::new().prefix("ukl-").tempdir().map_err(|error| {
+            Failure::new(
+                format!("{} is too deep for sockets, and no other place works: {error}", ctx.cache.root().display()),
+                "set UKL_CACHE to a shorter path, or TMPDIR to a folder that can be written",
+            )
+        })?;
+        Ok(Sockets::Temporary(dir))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Sockets::InCache(scratch) => scratch.path(),
+            Sockets::Temporary(dir) => dir.path(),
+        }
     }
 }
 

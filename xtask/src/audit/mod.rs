@@ -64,9 +64,15 @@ pub fn require(object: &Path, exports: &Path) -> Result<()> {
 
 /// Every reason against an object. Undefined symbols are checked when the list of the kernel's exports is given.
 pub fn audit(path: &Path, exports: Option<&Path>) -> Result<Vec<Finding>> {
-    let data = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let unusable = |reason: String| {
+        Failure::new(
+            reason,
+            "name a relocatable object: what `gcc -c` makes, or the object that `cargo xtask build` names",
+        )
+    };
+    let data = fs::read(path).map_err(|error| unusable(format!("{} cannot be read: {error}", path.display())))?;
     let file: ElfFile64 = ElfFile64::parse(&*data)
-        .with_context(|| format!("{} is no 64-bit ELF file; a relocatable object was expected", path.display()))?;
+        .map_err(|error| unusable(format!("{} is no 64-bit ELF file: {error}", path.display())))?;
     let mut findings = sections::check(&file).with_context(|| format!("reading {}", path.display()))?;
     findings.extend(relocations::check(&file)?);
     findings.extend(code::check(&file)?);

@@ -16,14 +16,25 @@ pub use library::Library;
 pub use library::LibraryBuild;
 pub use source::Source;
 
+use crate::failure::Failure;
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
 /// Reads one TOML file.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    parse(&text).with_context(|| format!("reading {}", path.display()))
+    load(path, Ok)
+}
+
+/// Reads one TOML file and checks what its types do not.
+pub fn load<R: DeserializeOwned, T>(path: &Path, validate: impl FnOnce(R) -> Result<T>) -> Result<T> {
+    let text = std::fs::read_to_string(path).context("reading it");
+    text.and_then(|text| parse(&text)).and_then(validate).map_err(|error| {
+        Failure::new(
+            format!("{}: {error:#}", path.display()),
+            "correct that file; CONTRIBUTING.md and the README.md of its folder say what it holds",
+        )
+    })
 }
 
 /// Parses TOML; the error is on one line and keeps the place.

@@ -45,7 +45,7 @@ pub fn run(ctx: &Ctx, run: &Run) -> Result<Report> {
     ];
     let mut plan = run::plan_with(ctx, app, run.level, requests.arguments.as_deref(), &extra)?;
     let spec = kernel::spec(&link::image(ctx, app, run.level)?.vmlinux, run.order.profile)?;
-    let files = tempfile::tempdir_in(ctx.cache.root()).context("making a directory for the counter's files")?;
+    let files = ctx.cache.scratch()?;
     let counter = Counter {
         plugin: run.plugin.to_owned(),
         spec: files.path().join("spec.json"),

@@ -1,6 +1,7 @@
 //! Installs Debian packages, as root or through sudo.
 
 use crate::cache::Cache;
+use crate::failure::Failure;
 use crate::process;
 use anyhow::Result;
 use std::io::IsTerminal;
@@ -25,10 +26,16 @@ pub fn install(packages: &[&str], cache: &Cache) -> Result<()> {
     let arguments = ["install", "--yes", "--no-install-recommends"].iter().chain(packages);
     let arguments: Vec<&str> = arguments.copied().collect();
     let first = process::run_logged("installing", &mut apt_get(&arguments), &log);
-    first.or_else(|_| {
+    let second = first.or_else(|_| {
         eprintln!("renewing the package lists and trying again");
         process::run_logged("renewing the package lists", &mut apt_get(&["update"]), &log)?;
         process::run_logged("installing", &mut apt_get(&arguments), &log)
+    });
+    second.map_err(|error| {
+        Failure::new(
+            format!("{} cannot be installed: {error:#}", packages.join(", ")),
+            format!("mend what {} says, or install them by hand: {}", log.display(), shown(packages)),
+        )
     })
 }
 

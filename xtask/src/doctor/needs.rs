@@ -1,5 +1,6 @@
 //! What the build and the guest need from the machine, as Debian packages and what shows that they are there.
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// What shows that a package's content is there, whoever installed it.
@@ -9,6 +10,15 @@ pub enum Probe {
     Program(&'static str),
     /// A header in the system's include folders.
     Header(&'static str),
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Program(name) => write!(f, "the program {name}"),
+            Header(name) => write!(f, "the header {name}"),
+        }
+    }
 }
 
 /// One Debian package.

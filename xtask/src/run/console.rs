@@ -43,6 +43,16 @@ impl Drop for RawTerminal {
     }
 }
 
+/// Rows and columns of this terminal, if it says so.
+fn size() -> Option<(u16, u16)> {
+    // SAFETY: the structure is plain data, for which all zeroes is a value, and lives through the call.
+    let size = unsafe {
+        let mut size: libc::winsize = std::mem::zeroed();
+        (libc::ioctl(1, libc::TIOCGWINSZ, &mut size) == 0).then_some(size)
+    };
+    size.filter(|size| size.ws_row > 0 && size.ws_col > 0).map(|size| (size.ws_row, size.ws_col))
+}
+
 /// Connects this terminal to the guest's shell until the shell ends; then the machine is stopped. Commands can also come
 /// from a pipe.
 pub fn attach(vm: &mut Vm, app: &App) -> Result<()> {
@@ -60,15 +70,24 @@ pub fn attach(vm: &mut Vm, app: &App) -> Result<()> {
         relay(vm, stream, terminal)?;
     }
     eprintln!();
-    vm.stop()
+    vm.stop()?;
+    if let Some(line) = vm.trouble() {
+        return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
+    }
+    match vm.ended()? {
+        Some(status) if !status.success() => Err(vm.failure(vm.ending(status))),
+        _ => Ok(()),
+    }
 }
 
 /// Moves bytes both ways.
 fn relay(vm: &mut Vm, mut stream: UnixStream, terminal: bool) -> Result<()> {
     stream.set_nonblocking(true)?;
-    // An empty line makes the shell print its prompt again: the first one went by unseen.
+    // The guest cannot ask how large this terminal is. After any line the shell prints its prompt again: the first one went
+    // by unseen.
     if terminal {
-        stream.write_all(b"\n").context("writing to the guest's shell")?;
+        let line = size().map_or_else(String::new, |(rows, columns)| format!("stty rows {rows} columns {columns}"));
+        stream.write_all(format!("{line}\n").as_bytes()).context("writing to the guest's shell")?;
     }
     let mut input_open = true;
     let mut buffer = [0; 4096];

@@ -1,6 +1,7 @@
 //! Which accelerator to use: KVM where a trial boot ends well, else emulation.
 
-use super::{Plan, Vm};
+use super::console::Event;
+use super::{Plan, Vm, interrupt};
 use crate::cache::Key;
 use crate::ctx::Ctx;
 use crate::process;
@@ -23,16 +24,21 @@ pub fn choose(ctx: &Ctx, plan: &Plan) -> Result<Accelerator> {
     let host = std::fs::read_to_string("/proc/version").unwrap_or_default();
     let key = Key::new("accelerator-v1").str(&qemu).str(&host).str(&plan.flavour);
     let dir = ctx.cache.step("accelerator", &key, |out| {
-        let works = trial(ctx, plan);
-        eprintln!("KVM: {}", if works { "a trial boot works" } else { "a trial boot fails, so machines are emulated" });
+        let failed = trial(ctx, plan)?;
+        let works = failed.is_none();
+        match failed {
+            None => eprintln!("KVM: a trial boot works"),
+            Some(reason) => eprintln!("KVM: a trial boot fails, so machines are emulated: {reason}"),
+        }
         std::fs::write(out.join("kvm"), if works { "yes" } else { "no" }).context("writing the outcome")
     })?;
     let outcome = std::fs::read_to_string(dir.join("kvm")).context("reading the outcome of the trial boot")?;
     Ok(if outcome == "yes" { Accelerator::Kvm } else { Accelerator::Tcg })
 }
 
-/// Boots the same kernel without network and disk, up to the point where init stops it.
-fn trial(ctx: &Ctx, plan: &Plan) -> bool {
+/// Boots the same kernel without network and disk, up to the point where init stops it; returns why that failed, if it
+/// did. An interrupted trial shows nothing and is an error.
+fn trial(ctx: &Ctx, plan: &Plan) -> Result<Option<String>> {
     let plan = Plan {
         name: format!("{}-kvm-trial", plan.name),
         accelerator: Some(Accelerator::Kvm),
@@ -41,6 +47,7 @@ fn trial(ctx: &Ctx, plan: &Plan) -> bool {
         append: vec!["UKL_TRIAL=1".to_owned()],
         ..plan.clone()
     };
-    let booted = Vm::boot(ctx, &plan).and_then(|mut vm| vm.wait_ready(TRIAL_DEADLINE));
-    booted.is_ok()
+    let failed = Vm::boot(ctx, &plan)?.watch(TRIAL_DEADLINE, |event| matches!(event, Event::Ready(_)))?;
+    anyhow::ensure!(!interrupt::requested(), "interrupted");
+    Ok(failed)
 }

@@ -17,7 +17,7 @@ pub fn run(ctx: &Ctx, level: &str, tally: &mut Tally) {
 }
 
 fn boot_and_run(ctx: &Ctx, server: &mut Server, tally: &mut Tally) -> Result<()> {
-    let scratch = tempfile::tempdir_in(ctx.cache.root())?;
+    let scratch = ctx.cache.scratch()?;
     let disk = disk::open(&scratch.path().join("data.img"), server.app.guest.disk_mib.unwrap_or(256))?;
     server.plan.disk = Some(disk.image.clone());
     let (prefix, port) = (server.prefix.clone(), server.port);

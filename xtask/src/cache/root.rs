@@ -1,0 +1,52 @@
+//! Whether a folder can be the root of the cache.
+
+use crate::failure::Failure;
+use anyhow::Result;
+use std::ffi::CString;
+use std::io::{Error, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// What a path may hold beside letters and digits.
+const PUNCTUATION: &str = "/-_.+@~";
+
+/// Refuses a path that make, the shell or a gcc specs file would take apart: kbuild stops at blanks and colons, and so
+/// does the build system of every second application.
+pub fn check_name(path: &Path) -> Result<()> {
+    let odd = match path.to_str() {
+        None => Some('\u{fffd}'),
+        Some(text) => text.chars().find(|c| !c.is_alphanumeric() && !PUNCTUATION.contains(*c)),
+    };
+    let Some(odd) = odd else { return Ok(()) };
+    Err(Failure::new(
+        format!(
+            "the cache directory {} has the character {odd:?} in its path, which make cannot build in",
+            path.display()
+        ),
+        format!("set UKL_CACHE to a path of letters, digits and {PUNCTUATION}"),
+    ))
+}
+
+/// Fails when this user may not make files in the folder.
+pub fn check_access(dir: &Path) -> std::io::Result<()> {
+    let name = CString::new(dir.as_os_str().as_bytes()).map_err(|_| Error::from(ErrorKind::InvalidInput))?;
+    // SAFETY: `name` is a C string that lives through the call.
+    match unsafe { libc::access(name.as_ptr(), libc::W_OK | libc::X_OK) } {
+        0 => Ok(()),
+        _ => Err(Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_make_would_take_apart_is_refused() {
+        check_name(Path::new("/srv/\u{fc}mit/.cache/ukl-2_x")).unwrap();
+        for path in ["/a b/ukl", "/a:b", "/a$b", "/a#b", "/a'b"] {
+            let (text, status) = crate::failure::describe(&check_name(Path::new(path)).unwrap_err());
+            assert!(status == 1 && text.contains(path) && text.contains("UKL_CACHE"), "{text}");
+        }
+    }
+}
