@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -219,6 +220,48 @@ static void read_signalfd(void)
 	expect_long("sender", info.ssi_pid, getpid());
 }
 
+/* Copies seven bytes backwards onto a page that is not there yet. */
+static void copy_backwards(char *page)
+{
+	static const char text[] = "direction";
+	const char *from = text + 6;
+	char *to = page + 6;
+	long count = 7;
+
+	__asm__ volatile("std\n\trep movsb\n\tcld" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
+}
+
+/* Whether the direction flag is set; it is clear afterwards, as compiled code expects. */
+static int direction_is_set(void)
+{
+	unsigned long flags;
+
+	/* Below the red zone. */
+	__asm__ volatile("sub $128, %%rsp\n\tpushfq\n\tpop %0\n\tadd $128, %%rsp\n\tcld" : "=r"(flags) : : "memory");
+	return (flags & 0x400) != 0;
+}
+
+/* A copy towards lower addresses runs with the direction flag set, and this one faults, so the kernel has a frame with
+ * that flag. A later call that has work to do on its way out, here a signal, must not bring the flag back. */
+static void direction_flag(void)
+{
+	enum { PAGES = 16, PAGE = 4096 };
+	char *pages = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long set = 0;
+
+	expect_true("mmap", pages != MAP_FAILED);
+	handle(SIGUSR1, 0);
+	counts[SIGUSR1] = 0;
+	for (int i = 0; i < PAGES; i++) {
+		copy_backwards(pages + i * PAGE);
+		must("kill", kill(getpid(), SIGUSR1));
+		set += direction_is_set();
+	}
+	expect_long("signals handled", counts[SIGUSR1], PAGES);
+	expect_long("calls after which the direction flag was set", set, 0);
+	expect_text("the bytes copied backwards", pages, "directi");
+}
+
 const struct test signal_tests[] = {
 	{ "sigprocmask-sigsuspend", mask_and_suspend },
 	{ "siginfo-sender", siginfo_of_sender },
@@ -228,5 +271,6 @@ const struct test signal_tests[] = {
 	{ "kill", kill_spinning_and_blocked },
 	{ "thread-directed-signals", thread_directed },
 	{ "signalfd", read_signalfd },
+	{ "direction-flag", direction_flag },
 	END_OF_TESTS
 };

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -17,6 +17,11 @@ use std::time::{Duration, Instant};
 
 /// How long passt may take to listen.
 const START_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Seven of these fit where one of passt's own size does, for users who get no large buffer.
+const MTU_BYTES: &str = "9000";
+/// Room for a burst of the largest packets; see `enlarge_buffer`.
+static SOCKET_BUFFER_BYTES: libc::c_int = 16 << 20;
 
 /// A port of this machine's loopback address that leads to a port of the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,10 +99,13 @@ pub fn connect(forwards: &[Forward], log: &Path) -> Result<Connection> {
 fn passt(forwards: &[Forward], log: &Path) -> Result<Connection> {
     let (ours, theirs) = UnixStream::pair().context("making a socket pair")?;
     let theirs = OwnedFd::from(theirs);
+    for end in [ours.as_raw_fd(), theirs.as_raw_fd()] {
+        enlarge_buffer(end);
+    }
     let output = File::create(log).with_context(|| format!("creating {}", log.display()))?;
     let ports: Vec<_> = forwards.iter().map(|forward| format!("{}:{}", forward.host, forward.guest)).collect();
     let mut command = Command::new("passt");
-    command.args(["--foreground", "--quiet", "--ipv4-only", "--udp-ports", "none", "--tcp-ports"]);
+    command.args(["--foreground", "--quiet", "--ipv4-only", "--mtu", MTU_BYTES, "--udp-ports", "none", "--tcp-ports"]);
     command.arg(format!("127.0.0.1/{}", ports.join(",")));
     command.arg("--fd").arg(theirs.as_raw_fd().to_string());
     // SAFETY: geteuid has no preconditions.
@@ -135,6 +143,23 @@ pub fn dial(port: u16, deadline: Duration) -> Result<BufReader<TcpStream>> {
     stream.set_write_timeout(Some(deadline))?;
     stream.set_nodelay(true)?;
     Ok(BufReader::new(stream))
+}
+
+/// Gives a socket room for what is under way to the guest: passt drops a packet that does not fit, and whoever sent it waits
+/// for a time-out. The limit of ordinary users is net.core.wmem_max, so less than what is asked for is no error.
+fn enlarge_buffer(socket: RawFd) {
+    for option in [libc::SO_SNDBUF, libc::SO_SNDBUFFORCE] {
+        // SAFETY: the value lives through the call and its size is given.
+        unsafe {
+            libc::setsockopt(
+                socket,
+                libc::SOL_SOCKET,
+                option,
+                (&raw const SOCKET_BUFFER_BYTES).cast(),
+                size_of::<libc::c_int>() as libc::socklen_t,
+            );
+        }
+    }
 }
 
 /// Lets a child keep a descriptor under its number across exec.
