@@ -67,6 +67,12 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     }
     let levels = args.levels.iter().map(|name| ctx.repo.level(name)).collect::<Result<Vec<_>>>()?;
     if let Some(requests) = Requests::read(&path)? {
+        if args.out.is_some() {
+            return Err(Failure::usage(
+                format!("`--out` does not write counts per request yet, and {} is counted per request", app.name),
+                "leave `--out` away: the table is printed, and every counter is kept as count-*.json in logs of the cache",
+            ));
+        }
         let order = Order { app: &app, levels: &levels, requests: &requests, profile: args.profile, prelude: "" };
         return counting::run(ctx, &order);
     }
