@@ -15,8 +15,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
 
-/// What the runtime is compiled for.
-const RUST_TARGET: &str = "x86_64-unknown-none";
+/// What our own Rust code is compiled for besides this machine, and what is. The same stand in rust-toolchain.toml.
+const RUST_TARGETS: &[(&str, &str)] =
+    &[("x86_64-unknown-none", "compiles the runtime"), ("x86_64-unknown-linux-musl", "compiles the load generator")];
 /// Room for two kernel trees with their objects, the sources and the images.
 const FRESH_CACHE_BYTES: u64 = 6 << 30;
 /// Room for another image when the kernels are there already.
@@ -40,8 +41,10 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         let state = if places.have(need) { "ok" } else { "missing" };
         println!("{state:<8} {:<20} {}", need.package, need.purpose);
     }
-    let target = have_rust_target();
-    println!("{:<8} {RUST_TARGET:<20} compiles the runtime", if target { "ok" } else { "missing" });
+    let lacking = missing_rust_targets();
+    for (target, purpose) in RUST_TARGETS {
+        println!("{:<8} {target:<20} {purpose}", if lacking.contains(target) { "missing" } else { "ok" });
+    }
     let free = free_bytes(ctx.cache.root())?;
     let space = format!("{:.1} GiB free", gib(free));
     let enough = free >= needed_bytes(ctx);
@@ -56,11 +59,11 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     if !missing.is_empty() {
         println!("mend it with: {}", install::shown(&packages(&missing)));
     }
-    if !target {
-        println!("mend it with: rustup target add {RUST_TARGET}");
+    if !lacking.is_empty() {
+        println!("mend it with: rustup target add {}", lacking.join(" "));
     }
     check_space(ctx)?;
-    if missing.iter().any(|need| !need.optional) || !target {
+    if missing.iter().any(|need| !need.optional) || !lacking.is_empty() {
         return Err(Failure::new(
             "this machine lacks something",
             "run the command above, or `cargo xtask doctor --fix`",
@@ -73,10 +76,10 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
 pub fn prepare(ctx: &Ctx) -> Result<()> {
     check_space(ctx)?;
     let places = Places::of_this_machine();
-    if !places.missing().is_empty() || !have_rust_target() {
+    if !places.missing().is_empty() || !missing_rust_targets().is_empty() {
         let _lock = ctx.cache.lock("install")?;
         install_packages(ctx, &places)?;
-        install_rust_target(ctx)?;
+        install_rust_targets(ctx)?;
     }
     Ok(())
 }
@@ -112,32 +115,37 @@ fn install_packages(ctx: &Ctx, places: &Places) -> Result<()> {
     Ok(())
 }
 
-fn install_rust_target(ctx: &Ctx) -> Result<()> {
-    if have_rust_target() {
+fn install_rust_targets(ctx: &Ctx) -> Result<()> {
+    let lacking = missing_rust_targets();
+    if lacking.is_empty() {
         return Ok(());
     }
-    let command = format!("rustup target add {RUST_TARGET}");
+    let names = lacking.join(" ");
+    let command = format!("rustup target add {names}");
     if ctx.install == Install::Never {
         return Err(Failure::new(
-            format!("this machine lacks the Rust target {RUST_TARGET}"),
-            format!("run `{command}`"),
+            format!("this machine lacks for Rust: {names}"),
+            format!("run `{command}` in the checkout"),
         ));
     }
-    eprintln!("adding the Rust target {RUST_TARGET}");
+    eprintln!("adding to Rust: {names}");
     let mut rustup = Command::new("rustup");
-    process::run(rustup.args(["target", "add", RUST_TARGET]).current_dir(&ctx.repo.root)).map_err(|error| {
+    process::run(rustup.args(["target", "add"]).args(&lacking).current_dir(&ctx.repo.root)).map_err(|error| {
         Failure::new(
-            format!("the Rust target {RUST_TARGET} cannot be added: {error:#}"),
+            format!("{names} cannot be added to Rust: {error:#}"),
             format!("install Rust with rustup, then run `{command}` in the checkout"),
         )
     })
 }
 
-/// Whether the compiler in use has a standard library for the runtime's target.
-fn have_rust_target() -> bool {
-    let mut rustc = Command::new("rustc");
-    let dir = process::read(rustc.args(["--print", "target-libdir", "--target", RUST_TARGET]));
-    dir.is_ok_and(|dir| Path::new(dir.trim()).is_dir())
+/// The targets that the compiler in use has no standard library for.
+fn missing_rust_targets() -> Vec<&'static str> {
+    let have = |target: &str| {
+        let mut rustc = Command::new("rustc");
+        let dir = process::read(rustc.args(["--print", "target-libdir", "--target", target]));
+        dir.is_ok_and(|dir| Path::new(dir.trim()).is_dir())
+    };
+    RUST_TARGETS.iter().map(|(target, _)| *target).filter(|target| !have(target)).collect()
 }
 
 /// Stops before anything is written when the disk is too small for it.
