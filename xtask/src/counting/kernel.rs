@@ -57,7 +57,7 @@ impl<'data> Image<'data> {
             _ => vec![],
         };
         let system_calls = [vec![self.address("entry_SYSCALL_64")?], self.optional("ukl_entry_syscall")].concat();
-        let direct_calls = [self.with_prefix("ukl_sys_"), self.with_prefix("ukl_short_")].concat();
+        let direct_calls = [self.stubs("ukl_sys_"), self.stubs("ukl_short_")].concat();
         let softirq_entry = self.address(SOFTIRQS)?;
         let watch = |name: &str, addresses: &[u64]| Watch { name: name.to_owned(), addresses: addresses.to_vec() };
         let functions = if profile { self.functions(&user_text) } else { vec![] };
@@ -98,6 +98,12 @@ impl<'data> Image<'data> {
 
     fn optional(&self, name: &str) -> Vec<u64> {
         self.symbols.get(name).map(|symbol| symbol.0).into_iter().collect()
+    }
+
+    /// Entries for direct calls: the prefix and the call's number. The functions behind shortcuts begin with the same.
+    fn stubs(&self, prefix: &str) -> Vec<u64> {
+        let numbered = |name: &str| name.strip_prefix(prefix).is_some_and(|rest| rest.parse::<u32>().is_ok());
+        self.symbols.iter().filter(|(name, _)| numbered(name)).map(|(_, symbol)| symbol.0).collect()
     }
 
     fn with_prefix(&self, prefix: &str) -> Vec<u64> {

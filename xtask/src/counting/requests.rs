@@ -23,12 +23,23 @@ pub struct Requests {
     pub requests: u64,
     pub warmup_requests: u64,
     pub seed: u64,
-    /// Levels from the most to the least expensive; `cargo xtask test order/` asserts that each needs fewer instructions.
-    pub order: Vec<String>,
+    pub order: LevelOrder,
     /// Arguments for the server instead of those in app.toml.
     pub arguments: Option<Vec<String>>,
     /// Kinds of request, each measured by itself: a name and `GETS:SETS`.
     pub ratios: BTreeMap<String, String>,
+}
+
+/// What `cargo xtask test order/` asserts.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LevelOrder {
+    /// From the most to the least expensive: each needs fewer instructions per request than the one before it.
+    pub levels: Vec<String>,
+    /// In place of the numbers of the same names that a benchmark takes.
+    connections: u32,
+    requests: u64,
+    warmup_requests: u64,
 }
 
 /// The file, as far as it is about requests.
@@ -57,6 +68,8 @@ impl Requests {
             ("value_bytes", u64::from(self.value_bytes)),
             ("keys", u64::from(self.keys)),
             ("requests", self.requests),
+            ("order.connections", u64::from(self.order.connections)),
+            ("order.requests", self.order.requests),
         ] {
             ensure!(value > 0, "`requests.{name}` is 0; at least 1 was expected");
         }
@@ -67,6 +80,12 @@ impl Requests {
             ensure!(valid, "`requests.ratios.{name}` is {ratio:?}; GETS:SETS was expected, such as \"1:0\"");
         }
         Ok(())
+    }
+
+    /// The load under which levels are put in order.
+    pub fn for_order(&self) -> Self {
+        let LevelOrder { connections, requests, warmup_requests, .. } = self.order;
+        Requests { connections, requests, warmup_requests, ..self.clone() }
     }
 
     /// The load generator's command line in the guest.
@@ -97,7 +116,8 @@ mod tests {
 
     const FILE: &str = "[requests]\nprotocol = 'redis'\nport = 6379\nconnections = 300\npipeline = 1\nvalue_bytes = 64\n\
                         keys = 1000\nrequests = 30000\nwarmup_requests = 3000\nseed = 1\n\
-                        order = ['linux', 'byb']\nratios = { GET = '1:0' }\n";
+                        ratios = { GET = '1:0' }\n\
+                        order = { levels = ['linux', 'byb'], connections = 1, requests = 20, warmup_requests = 5 }\n";
 
     fn read(text: &str) -> Result<Option<Requests>> {
         let dir = tempfile::tempdir().unwrap();
@@ -110,6 +130,14 @@ mod tests {
     fn the_load_generator_is_told_everything() {
         let requests = read(FILE).unwrap().unwrap();
         insta::assert_snapshot!(requests.command("load", "1:0"));
+    }
+
+    #[test]
+    fn levels_are_put_in_order_under_a_load_of_its_own() {
+        let requests = read(FILE).unwrap().unwrap();
+        let order = requests.for_order();
+        assert_eq!((order.connections, order.requests, order.warmup_requests), (1, 20, 5));
+        assert_eq!((order.keys, order.order.levels.len()), (requests.keys, 2));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
             continue;
         }
         let Some(requests) = Requests::read(&path)? else { continue };
-        if let Err(error) = judge_app(ctx, &app, &requests, &prefix, tally) {
+        if let Err(error) = judge_app(ctx, &app, &requests.for_order(), &prefix, tally) {
             tally.check(&format!("{prefix}machine"), Err(error));
         }
     }
@@ -32,7 +32,7 @@ fn judge_app(ctx: &Ctx, app: &App, requests: &Requests, prefix: &str, tally: &mu
     if !names.iter().chain(&others).any(|name| tally.wants(&format!("{prefix}{name}"))) {
         return Ok(());
     }
-    let levels = requests.order.iter().map(|name| ctx.repo.level(name)).collect::<Result<Vec<_>>>()?;
+    let levels = requests.order.levels.iter().map(|name| ctx.repo.level(name)).collect::<Result<Vec<_>>>()?;
     let order = Order { app, levels: &levels, requests, profile: false, prelude: "" };
     let rows = counting::measure(ctx, &order)?;
     for request in requests.ratios.keys() {
