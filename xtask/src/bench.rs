@@ -1,19 +1,14 @@
-//! Instructions per system call at each level, and what the patches cost the ordinary processes beside it.
+//! Instructions per operation at each level, and what the patches cost the ordinary processes beside it.
 
-use crate::config::{App, KernelFlavour, Level};
-use crate::counts::{self, Measured, Place, Rules};
+pub mod measure;
+
+use crate::counts::rules::{Kind, LeftOut};
+use crate::counts::{self, Place, Rules, Verdict};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
-use crate::initramfs;
-use crate::qemu::Accelerator;
-use crate::run;
-use crate::vm::{Vm, interrupt};
-use anyhow::{Context, Result};
-use std::time::Duration;
-
-/// Boot and run execute some hundred million instructions, one at a time.
-const BOOT_DEADLINE: Duration = Duration::from_secs(180);
-const RUN_DEADLINE: Duration = Duration::from_secs(120);
+use crate::vm::interrupt;
+use anyhow::Result;
+use measure::Program;
 
 /// Options of `bench`.
 #[derive(clap::Args)]
@@ -21,80 +16,76 @@ pub struct Args {
     /// The benchmark: a folder of apps/ with a bench.toml.
     #[arg(long, default_value = "microbench")]
     app: String,
-    /// Levels to measure, separated by commas.
-    #[arg(long, value_delimiter = ',', default_value = "linux,base,byb")]
-    levels: Vec<String>,
+    /// Levels to measure, separated by commas; rules about the others are left alone [default: every level].
+    #[arg(long, value_delimiter = ',')]
+    levels: Option<Vec<String>>,
 }
 
 /// Runs `bench`: boots each level under an instruction counter, prints the table, and fails when a rule of bench.toml is
 /// broken.
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let app = ctx.repo.app(&args.app)?;
-    let path = app.dir.join("bench.toml");
-    if !path.is_file() {
+    let Some(rules) = Rules::find(&ctx.repo, &app.dir)? else {
         return Err(Failure::usage(
-            format!("application `{}` has no {}, so it is no benchmark", app.name, path.display()),
+            format!(
+                "application `{}` has no {}, so it is no benchmark",
+                app.name,
+                app.dir.join("bench.toml").display()
+            ),
             "`cargo xtask bench --app microbench`",
         ));
-    }
-    let rules = Rules::read(&path)?;
-    let levels = args.levels.iter().map(|name| ctx.repo.level(name)).collect::<Result<Vec<_>>>()?;
+    };
+    let levels = match &args.levels {
+        Some(names) => names.iter().map(|name| ctx.repo.level(name)).collect::<Result<Vec<_>>>()?,
+        None => measure::levels(ctx, &app, &rules)?,
+    };
+    let measured = |name: &String| levels.iter().any(|level| level.name == *name);
+    let left_out: LeftOut = match &args.levels {
+        Some(_) => rules.levels().into_iter().filter(|name| !measured(name)).collect(),
+        None => LeftOut::new(),
+    };
     interrupt::catch();
     let mut runs = Vec::new();
     for level in &levels {
-        runs.extend(
-            measure(ctx, &app, level).with_context(|| format!("measuring {} at level {}", app.name, level.name))?,
-        );
+        // It is the same kernel at each of its levels, so once is enough.
+        let beside = runs.iter().all(|run: &counts::Measured| run.place != Place::Beside);
+        runs.extend(measure::run(ctx, &app, level, &Program { arguments: "", beside })?);
     }
-    // The ledger stands below the levels. It is the same kernel each time; every one of them is shown.
-    runs.sort_by_key(|run| run.place == Place::Patched);
+    // What it costs others stands behind the levels.
+    runs.sort_by_key(|run| run.place == Place::Beside);
 
-    println!("instructions per call, minimum / median of the batches, under qemu -icount shift=0:\n");
+    println!("instructions per operation under qemu -icount shift=0: the median of the batches, and before it the");
+    println!("minimum where that differs\n");
     print!("{}", counts::table(&runs));
-    let verdicts = counts::judge(&runs, &rules);
     println!();
-    verdicts.iter().for_each(|verdict| println!("{} {}", if verdict.holds { "ok  " } else { "OVER" }, verdict.text));
+    if !left_out.is_empty() {
+        let names: Vec<_> = left_out.iter().map(String::as_str).collect();
+        println!("not compared, because --levels leaves it out: {}", names.join(", "));
+    }
+    let verdicts = rules.judge(&runs, &left_out);
+    summarise(&verdicts);
     let broken = verdicts.iter().filter(|verdict| !verdict.holds).count();
     if broken > 0 {
         return Err(Failure::new(
-            format!("{broken} of {} counts are over what {} allows", verdicts.len(), path.display()),
-            "look for what the last change added to the path of a system call",
+            format!("{broken} of {} rules in {} are broken", verdicts.len(), app.dir.join("bench.toml").display()),
+            "look for what the last change added to the path of what is named above",
         ));
     }
     Ok(())
 }
 
-/// Boots one level and runs the program in it: as what the level is about, and on a patched kernel also as the ordinary
-/// process it can be there.
-fn measure(ctx: &Ctx, app: &App, level: &Level) -> Result<Vec<Measured>> {
-    let mut plan = run::plan(ctx, app, level, None)?;
-    plan.name = format!("bench-{}-{}", app.name, level.name);
-    plan.accelerator = Some(Accelerator::TcgCounting);
-    plan.append.push("UKL_IDLE=1".to_owned());
-    eprintln!("counting {} at level {}", app.name, level.name);
-    let mut vm = Vm::boot(ctx, &plan)?;
-    vm.wait_ready(BOOT_DEADLINE)?;
-    let program = initramfs::program_name(app)?;
-    let mut programs = match level.kernel {
-        KernelFlavour::Vanilla => vec![(level.name.clone(), Place::Vanilla, "/usr/bin")],
-        KernelFlavour::Ukl => vec![
-            (level.name.clone(), Place::Linked(level.name.clone()), "/usr/bin"),
-            (format!("process beside {}", level.name), Place::Patched, "/opt/process"),
-        ],
-    };
-    let mut shell = vm.shell()?;
-    let mut runs = Vec::new();
-    for (label, place, folder) in programs.drain(..) {
-        let output = shell.run(&format!("{folder}/{program}"), RUN_DEADLINE)?;
-        if output.status != 0 {
-            return Err(vm.failure(format!("{folder}/{program} ended with status {}: {}", output.status, output.text)));
-        }
-        runs.push(Measured { label, place, counts: counts::parse(&output.text)? });
+/// A line for each kind of rule and one for each that is broken; those that hold can be read off the table.
+fn summarise(verdicts: &[Verdict]) {
+    let kinds = [
+        (Kind::Order, "comparisons of levels"),
+        (Kind::Limit, "limits"),
+        (Kind::Ledger, "comparisons of ordinary processes on the two kernels"),
+    ];
+    for (kind, what) in kinds {
+        let of_kind = || verdicts.iter().filter(|verdict| verdict.kind == kind);
+        println!("{} of {} {what} hold", of_kind().filter(|verdict| verdict.holds).count(), of_kind().count());
     }
-    vm.poll()?;
-    if let Some(line) = vm.trouble() {
-        return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
+    for verdict in verdicts.iter().filter(|verdict| !verdict.holds) {
+        println!("BROKEN {}: {}", verdict.count, verdict.text);
     }
-    vm.stop()?;
-    Ok(runs)
 }

@@ -49,7 +49,6 @@ impl Repo {
     }
 
     /// Every level, by name.
-    #[cfg(test)]
     pub fn levels(&self) -> Result<Vec<Level>> {
         self.level_names()?.iter().map(|name| self.level(name)).collect()
     }
@@ -64,7 +63,6 @@ impl Repo {
     }
 
     /// Every application, by name.
-    #[cfg(test)]
     pub fn apps(&self) -> Result<Vec<App>> {
         self.app_names()?.iter().map(|name| self.app(name)).collect()
     }

@@ -1,11 +1,15 @@
 //! Tests that need a machine: one boot per level and number of CPUs, and all tests in it.
 
 mod behaviour;
+mod order;
 mod redis;
 
 use crate::ctx::Ctx;
 use crate::vm::{Vm, interrupt};
 use anyhow::Result;
+
+/// What the names of tests begin with.
+const GROUPS: [&str; 5] = ["unit", "linux", "base", "byb", "order"];
 
 /// Counts outcomes and prints each as it comes.
 #[derive(Debug)]
@@ -16,9 +20,10 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Only tests whose names contain `filter` count.
+    /// Only tests whose names contain `filter` count; what names a whole group means that group and no other.
     pub fn new(filter: &str) -> Self {
-        Tally { filter: filter.to_owned(), passed: 0, failed: 0 }
+        let end = if GROUPS.contains(&filter) { "/" } else { "" };
+        Tally { filter: format!("{filter}{end}"), passed: 0, failed: 0 }
     }
 
     /// Whether the test is to be run.
@@ -30,9 +35,8 @@ impl Tally {
     /// something inside it that only the group's own list can tell.
     pub fn wants_group(&self, prefix: &str) -> bool {
         let first = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
-        let groups = ["unit", "linux", "base", "byb"];
         match self.filter.split_once('/') {
-            Some((head, _)) if groups.contains(&head) => {
+            Some((head, _)) if GROUPS.contains(&head) => {
                 first(prefix) == head && (prefix.starts_with(&self.filter) || self.filter.starts_with(prefix))
             }
             _ => true,
@@ -85,6 +89,9 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
             redis::run(ctx, level, tally)?;
         }
     }
+    if !quick && !interrupt::requested() {
+        order::run(ctx, tally)?;
+    }
     anyhow::ensure!(!interrupt::requested(), "interrupted after {} tests", tally.passed + tally.failed);
     Ok(())
 }
@@ -102,5 +109,8 @@ mod tests {
         assert!(Tally::new("fork").wants_group("byb/smp1/behaviour/"));
         assert!(Tally::new("byb/smp1/redis/ping").wants_group("byb/smp1/redis/"));
         assert!(!Tally::new("byb/smp1/redis/ping").wants_group("byb/smp1/behaviour/"));
+        let order = Tally::new("order");
+        assert!(order.wants_group("order/microbench/") && !order.wants_group("byb/smp1/behaviour/"));
+        assert!(order.wants("order/microbench/fork") && !order.wants("byb/smp1/behaviour/orderly"));
     }
 }
