@@ -55,7 +55,6 @@ impl Repo {
     }
 
     /// Every level, by name.
-    #[cfg(test)]
     pub fn levels(&self) -> Result<Vec<Level>> {
         self.level_names()?.iter().map(|name| self.level(name)).collect()
     }

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod memcached;
+mod order;
 mod redis;
 mod requests;
 mod server;
@@ -13,6 +14,9 @@ use anyhow::Result;
 /// Whose machines there are: the third part of a test's name. As a filter, one of them boots no other's machines.
 const SUITES: &[&str] = &["behaviour", "redis", "memcached"];
 
+/// What the names of tests begin with.
+const GROUPS: [&str; 7] = ["unit", "linux", "base", "byb", "ret", "shortcut", "order"];
+
 /// Counts outcomes and prints each as it comes.
 #[derive(Debug)]
 pub struct Tally {
@@ -22,9 +26,10 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Only tests whose names contain `filter` count.
+    /// Only tests whose names contain `filter` count; what names a whole group means that group and no other.
     pub fn new(filter: &str) -> Self {
-        Tally { filter: filter.to_owned(), passed: 0, failed: 0 }
+        let end = if GROUPS.contains(&filter) { "/" } else { "" };
+        Tally { filter: format!("{filter}{end}"), passed: 0, failed: 0 }
     }
 
     /// Whether the test is to be run.
@@ -36,12 +41,12 @@ impl Tally {
     /// something inside it that only the group's own list can tell.
     pub fn wants_group(&self, prefix: &str) -> bool {
         let first = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
-        let groups = ["unit", "linux", "base", "byb", "ret", "shortcut", "order"];
         if SUITES.contains(&self.filter.as_str()) {
             return prefix == "unit/" || prefix.ends_with(&format!("/{}/", self.filter));
         }
+
         match self.filter.split_once('/') {
-            Some((head, _)) if groups.contains(&head) => {
+            Some((head, _)) if GROUPS.contains(&head) => {
                 first(prefix) == head && (prefix.starts_with(&self.filter) || self.filter.starts_with(prefix))
             }
             _ => true,
@@ -98,7 +103,9 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
             memcached::run(ctx, level, cpus, tally);
         }
     }
-    if !quick && !interrupt::requested() {
+    // Counting executes one instruction after the other: minutes, so only when asked for.
+    if tally.filter.starts_with("order") {
+        order::run(ctx, tally)?;
         requests::run(ctx, tally)?;
     }
     anyhow::ensure!(!interrupt::requested(), "interrupted after {} tests", tally.passed + tally.failed);
@@ -120,5 +127,8 @@ mod tests {
         assert!(Tally::new("fork").wants_group("byb/smp1/behaviour/"));
         assert!(Tally::new("byb/smp1/redis/ping").wants_group("byb/smp1/redis/"));
         assert!(!Tally::new("byb/smp1/redis/ping").wants_group("byb/smp1/behaviour/"));
+        let order = Tally::new("order");
+        assert!(order.wants_group("order/microbench/") && !order.wants_group("byb/smp1/behaviour/"));
+        assert!(order.wants("order/microbench/fork") && !order.wants("byb/smp1/behaviour/orderly"));
     }
 }

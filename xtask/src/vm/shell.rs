@@ -36,11 +36,17 @@ impl Shell {
 
     /// Runs a command line and waits for its end.
     pub fn run(&mut self, command: &str, deadline: Duration) -> Result<Output> {
+        self.run_watched(command, deadline, |_| {})
+    }
+
+    /// The same, and hands on each line of output when it is complete.
+    pub fn run_watched(&mut self, command: &str, deadline: Duration, mut on_line: impl FnMut(&str)) -> Result<Output> {
         // The quotes keep an echo of this line from looking like the mark.
         let line = format!("{{ {command}\n}} 2>&1; echo \"\"{}\"{} $?\"\n", &MARK[..4], &MARK[4..]);
         self.stream.write_all(line.as_bytes()).context("writing to the guest's shell")?;
         let start = Instant::now();
         let mut seen = Vec::new();
+        let mut handed_on = 0;
         let mut buffer = [0; 4096];
         loop {
             if let Some(output) = parse(&String::from_utf8_lossy(&seen)) {
@@ -58,7 +64,13 @@ impl Shell {
             self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
             match self.stream.read(&mut buffer) {
                 Ok(0) => bail!("the machine ended while `{command}` was running in it"),
-                Ok(count) => seen.extend(&buffer[..count]),
+                Ok(count) => {
+                    seen.extend(&buffer[..count]);
+                    while let Some(end) = seen[handed_on..].iter().position(|byte| *byte == b'\n') {
+                        on_line(String::from_utf8_lossy(&seen[handed_on..handed_on + end]).trim_end());
+                        handed_on += end + 1;
+                    }
+                }
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -89,6 +101,16 @@ mod tests {
         assert_eq!(parse("no line endUKL-DONE 137\r\n"), output("no line end", 137));
         assert_eq!(parse("a\r\nUKL-DONE 1"), None);
         assert_eq!(parse("echo \"\"UKL-\"DONE $?\"\r\n"), None);
+    }
+
+    #[test]
+    fn lines_are_handed_on() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        far.write_all(b"one\r\ntwo\r\nUKL-DONE 0\r\n").unwrap();
+        let mut lines = Vec::new();
+        let run = Shell { stream: near }.run_watched("x", Duration::from_secs(5), |line| lines.push(line.to_owned()));
+        assert_eq!(run.unwrap().text, "one\ntwo");
+        assert_eq!(lines[..2], ["one", "two"]);
     }
 
     #[test]

@@ -1,0 +1,106 @@
+//! Each level costs less than the one before: the orders in the bench.toml of every application, counted in machines in
+//! which a tick is an instruction. One test per count, `order/APP/COUNT`, and one that a level made slower fails.
+
+use super::Tally;
+use crate::bench::measure::{self, Machine, Program};
+use crate::config::App;
+use crate::counts::rules::LeftOut;
+use crate::counts::{Measured, Rules, Verdict};
+use crate::ctx::Ctx;
+use crate::vm::interrupt;
+use anyhow::{Context, Result, ensure};
+
+/// The orders of every application that has some.
+pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
+    for app in ctx.repo.apps()? {
+        let prefix = format!("order/{}/", app.name);
+        if !tally.wants_group(&prefix) || interrupt::requested() {
+            continue;
+        }
+        let Some(rules) = Rules::find(&ctx.repo, &app.dir)? else { continue };
+        if let Err(error) = judge_app(ctx, &app, &rules, &prefix, tally) {
+            tally.check(&format!("{prefix}machine"), Err(error));
+        }
+    }
+    Ok(())
+}
+
+/// Measures what the filter asks for at every level that an order names, and judges it.
+fn judge_app(ctx: &Ctx, app: &App, rules: &Rules, prefix: &str, tally: &mut Tally) -> Result<()> {
+    let control = format!("{prefix}negative-control");
+    let all: Vec<String> = rules.ordered().into_iter().collect();
+    let mut wanted: Vec<String> =
+        all.iter().filter(|count| tally.wants(&format!("{prefix}{count}"))).cloned().collect();
+    if wanted.is_empty() && tally.wants(&control) {
+        wanted = all;
+    }
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let program = Program { arguments: &wanted.join(" "), beside: false };
+    let mut runs = Vec::new();
+    for level in rules.levels() {
+        runs.extend(measure::run(ctx, app, &ctx.repo.level(&level)?, &program)?.0);
+        ensure!(!interrupt::requested(), "interrupted");
+    }
+    for count in &wanted {
+        let verdicts = rules.judge_order(count, &runs, &LeftOut::new());
+        tally.check(&format!("{prefix}{count}"), combined(&verdicts));
+    }
+    if let Some(option) = rules.slow_option.as_deref().filter(|_| tally.wants(&control)) {
+        let outcome = slowed_fails(ctx, app, rules, &runs, &wanted, option);
+        tally.check(&control, outcome);
+    }
+    Ok(())
+}
+
+/// Success when every order of a count holds; either way the figures.
+fn combined(verdicts: &[Verdict]) -> Result<String> {
+    let text = joined(verdicts);
+    ensure!(!verdicts.is_empty(), "no order was judged");
+    ensure!(verdicts.iter().all(|verdict| verdict.holds), "{text}");
+    Ok(format!("instructions: {text}"))
+}
+
+/// The negative control. The cheapest level is measured once more with instructions added to each operation, twice as many
+/// as it is cheaper than the level before it; now every order of a count has to be broken in which it stands behind one.
+fn slowed_fails(
+    ctx: &Ctx,
+    app: &App,
+    rules: &Rules,
+    runs: &[Measured],
+    counts: &[String],
+    option: &str,
+) -> Result<String> {
+    let level = rules.cheapest().context("there is no [[order]]")?;
+    let slow = runs.iter().position(|run| run.label == level).with_context(|| format!("no run at {level}"))?;
+    let figure = |label: &str, count: &str| {
+        let run = runs.iter().find(|run| run.label == label).with_context(|| format!("no run at {label}"))?;
+        run.median(count).with_context(|| format!("{label} printed no {count}"))
+    };
+    let mut slowed = runs.to_vec();
+    let mut machine = Machine::boot(ctx, app, &ctx.repo.level(level)?)?;
+    let mut examples = Vec::new();
+    for count in counts {
+        let own = figure(level, count)?;
+        let rivals = rules.before(level, count);
+        let rival_figures = rivals.iter().map(|rival| figure(rival, count)).collect::<Result<Vec<_>>>()?;
+        let Some(most) = rival_figures.into_iter().max() else { continue };
+        let added = 2 * most.saturating_sub(own).max(1);
+        slowed[slow].counts.extend(machine.count("/usr/bin", &format!("{option} {added} {count}"))?);
+        let verdicts = rules.judge_order(count, &slowed, &LeftOut::new());
+        let text = joined(&verdicts);
+        ensure!(
+            verdicts.iter().filter(|verdict| !verdict.holds).count() >= rivals.len(),
+            "{count} at level {level} with {added} instructions added to each: still judged as `{text}`"
+        );
+        examples.push(format!("{count} + {added}: {text}"));
+    }
+    machine.stop()?;
+    let first = examples.first().with_context(|| format!("no order has another level before {level}"))?;
+    Ok(format!("the verdict on each of {} counts of a slowed level {level} with `broken`; {first}", examples.len()))
+}
+
+fn joined(verdicts: &[Verdict]) -> String {
+    verdicts.iter().map(|verdict| verdict.text.as_str()).collect::<Vec<_>>().join("; ")
+}
