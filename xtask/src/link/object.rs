@@ -45,7 +45,10 @@ pub fn level_object(ctx: &Ctx, app: &App, built: &BuiltApp, level: &Level) -> Re
         if level.options.bypass {
             let bound = out.join("bound.o");
             rename(&built.object, &bound, &bypass_names(&symbols(&built.object)?, &shortcuts), None)?;
-            ld.arg(&bound).arg(&descriptor_object).arg(toolchain.bypass_stubs());
+            // The table of calls by number takes the same shortcuts.
+            let by_number = out.join("by-number.o");
+            rename(&toolchain.bypass_stubs(), &by_number, &short_names(&shortcuts), None)?;
+            ld.arg(&bound).arg(&descriptor_object).arg(&by_number);
         } else {
             ld.arg(&built.object).arg(&descriptor_object).arg(toolchain.base_stubs());
         }
@@ -99,6 +102,11 @@ fn bypass_names(symbols: &[Name], shortcuts: &BTreeSet<u32>) -> Renames {
             number.or_else(fixed).map(|new| (symbol.name.clone(), new))
         })
         .collect()
+}
+
+/// The kernel's entries with a shortcut, and the shortcuts.
+fn short_names(shortcuts: &BTreeSet<u32>) -> Renames {
+    shortcuts.iter().map(|number| (format!("ukl_sys_{number}"), format!("ukl_short_{number}"))).collect()
 }
 
 /// Every symbol gets the application's name in front, but the descriptor's and those the kernel must provide. A weak
