@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 
 /// How long the machine may take to stop when asked, the application's last saving included.
 const STOP_DEADLINE: Duration = Duration::from_secs(120);
+/// How long a machine that ends by itself may still take.
+const ENDING_DEADLINE: Duration = Duration::from_secs(5);
 /// How often the console's log is looked at.
 const POLL: Duration = Duration::from_millis(20);
 /// How many lines of the console a failure shows.
@@ -251,9 +253,15 @@ impl Vm {
             return self.poll();
         }
         let path = self.sockets.path().join("control");
-        let mut control = UnixStream::connect(&path).with_context(|| format!("connecting to {}", path.display()))?;
-        control.write_all(b"stop\n").context("asking the machine to stop")?;
-        self.wait_end(STOP_DEADLINE)
+        let asked = UnixStream::connect(&path).and_then(|mut control| control.write_all(b"stop\n").map(|()| control));
+        match asked {
+            // Kept open until the end: init reads from it.
+            Ok(_control) => self.wait_end(STOP_DEADLINE),
+            // QEMU takes its sockets away before it ends; after a panic nobody has to ask.
+            Err(error) => {
+                self.wait_end(ENDING_DEADLINE).with_context(|| format!("asking through {}: {error}", path.display()))
+            }
+        }
     }
 
     /// Waits until the machine has stopped by itself.
