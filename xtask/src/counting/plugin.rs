@@ -11,21 +11,21 @@ const GUEST_TARGET: &str = "x86_64-unknown-linux-musl";
 
 /// QEMU's plug-in.
 pub fn build(ctx: &Ctx) -> Result<PathBuf> {
-    cargo_build(ctx, &["--package", "ukl-counter"], "release/libukl_counter.so")
+    cargo(ctx, &["rustc", "--lib", "--crate-type", "cdylib", "--package", "ukl-counter"], "release/libukl_counter.so")
 }
 
 /// The program that asks the server, for the guest.
 pub fn load_generator(ctx: &Ctx) -> Result<PathBuf> {
-    let arguments = ["--package", "ukl-loadgen", "--target", GUEST_TARGET];
-    cargo_build(ctx, &arguments, &format!("{GUEST_TARGET}/release/ukl-loadgen"))
+    let arguments = ["build", "--package", "ukl-loadgen", "--target", GUEST_TARGET];
+    cargo(ctx, &arguments, &format!("{GUEST_TARGET}/release/ukl-loadgen"))
 }
 
 /// Runs cargo with the target folder that this program lies in, and returns what it made there.
-fn cargo_build(ctx: &Ctx, arguments: &[&str], product: &str) -> Result<PathBuf> {
+fn cargo(ctx: &Ctx, arguments: &[&str], product: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("finding this program's own file")?;
     let target = own.ancestors().nth(2).with_context(|| format!("{} is in no target folder", own.display()))?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(&ctx.repo.root).args(["build", "--quiet", "--release", "--locked"]).args(arguments);
+    cargo.current_dir(&ctx.repo.root).args(arguments).args(["--quiet", "--release", "--locked"]);
     process::run(cargo.arg("--target-dir").arg(target))?;
     let product = target.join(product);
     ensure!(product.is_file(), "cargo built no {}", product.display());
