@@ -45,6 +45,10 @@ impl Tally {
             return prefix == "unit/" || prefix.ends_with(&format!("/{}/", self.filter));
         }
 
+        // A group by itself, such as `order`, is what its tests' names begin with; nothing else is booted for it.
+        if GROUPS.contains(&self.filter.as_str()) {
+            return first(prefix) == self.filter;
+        }
         match self.filter.split_once('/') {
             Some((head, _)) if GROUPS.contains(&head) => {
                 first(prefix) == head && (prefix.starts_with(&self.filter) || self.filter.starts_with(prefix))
@@ -124,6 +128,7 @@ mod tests {
         assert!(tally.wants("byb/smp2/redis/ping") && !tally.wants("base/smp2/redis/ping"));
         assert!(Tally::new("redis").wants_group("byb/smp1/redis/") && Tally::new("redis").wants_group("unit/"));
         assert!(!Tally::new("redis").wants_group("byb/smp2/behaviour/"));
+        assert!(Tally::new("order").wants_group("order/redis/") && !Tally::new("order").wants_group("byb/smp1/redis/"));
         assert!(Tally::new("fork").wants_group("byb/smp1/behaviour/"));
         assert!(Tally::new("byb/smp1/redis/ping").wants_group("byb/smp1/redis/"));
         assert!(!Tally::new("byb/smp1/redis/ping").wants_group("byb/smp1/behaviour/"));
