@@ -134,7 +134,7 @@ static void end_echo(const struct item *item)
 
 const struct item process_items[] = {
 	{ .name = "fork", .includes = "fork, exit of the child, wait; with the child's and the parent's copying of pages",
-	  .calls = 1, .batches = 100, .set_up = map_shared, .body = fork_and_wait, .check = check_forked,
+	  .calls = 1, .batches = 200, .set_up = map_shared, .body = fork_and_wait, .check = check_forked,
 	  .tear_down = unmap_shared },
 	{ .name = "fork-exec", .includes = "fork, exec of this program, which starts and exits at once, wait", .calls = 1,
 	  .batches = 50, .body = fork_execute_and_wait },

@@ -11,7 +11,7 @@ use std::path::Path;
 /// The name of the file.
 pub const FILE: &str = "bench.toml";
 
-/// All rules of an application. Each figure is a median.
+/// All rules of an application. A figure is the median of the batches where nothing else is said.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rules {
@@ -39,6 +39,19 @@ struct Order {
     /// By how many instructions at least a level must be below the one before it; 1 by default.
     #[serde(default = "one")]
     margin: u64,
+    /// Which figure is compared; the median by default.
+    #[serde(default)]
+    figure: Figure,
+}
+
+/// One of the two figures of a count.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Figure {
+    #[default]
+    Median,
+    /// For operations that come with work of changing amount, such as the allocators': the batch with the least of it.
+    Min,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -133,11 +146,13 @@ impl Rules {
         self.order.first()?.levels.last().map(String::as_str)
     }
 
-    /// In each order that names `count`, the level before `level`.
-    pub fn before(&self, level: &str, count: &str) -> Vec<&str> {
+    /// For each order of `count` in which `level` stands behind another: how many instructions fewer it needs than that one.
+    pub fn advantages(&self, level: &str, count: &str, runs: &[Measured]) -> Result<Vec<u64>> {
         let orders = self.order.iter().filter(|order| order.counts.iter().any(|name| name == count));
-        let pairs = orders.flat_map(|order| order.levels.windows(2));
-        pairs.filter(|pair| pair[1] == level).map(|pair| pair[0].as_str()).collect()
+        let pairs = orders.flat_map(|order| order.levels.windows(2).map(move |pair| (order.figure, pair)));
+        let behind = pairs.filter(|(_, pair)| pair[1] == level);
+        let figure = |level: &str, which| figure(runs, level, count, which).map_err(anyhow::Error::msg);
+        behind.map(|(which, pair)| Ok(figure(&pair[0], which)?.saturating_sub(figure(level, which)?))).collect()
     }
 
     /// The orders that name `count`. A level or a count that is missing breaks them.
@@ -160,7 +175,7 @@ impl Rules {
         let levels = self.limits.iter().filter(|(level, _)| !left_out.contains(*level));
         let limits = levels.flat_map(|(level, limits)| limits.iter().map(move |(count, most)| (level, count, *most)));
         let judge = |(level, count, most): (&String, &String, u64)| {
-            let (holds, text) = match figure(runs, level, count) {
+            let (holds, text) = match figure(runs, level, count, Figure::Median) {
                 Ok(got) => (got <= most, format!("{level} {got}, at most {most}")),
                 Err(missing) => (false, missing),
             };
@@ -211,10 +226,14 @@ impl Rules {
 }
 
 /// A count at a level, or what is missing.
-fn figure(runs: &[Measured], level: &str, count: &str) -> Result<u64, String> {
+fn figure(runs: &[Measured], level: &str, count: &str, which: Figure) -> Result<u64, String> {
     let run = runs.iter().find(|run| run.place != Place::Beside && run.label == level);
     let run = run.ok_or(format!("level {level} was not measured"))?;
-    run.median(count).ok_or(format!("level {level} printed no count `{count}`"))
+    let both = run.counts.get(count).ok_or(format!("level {level} printed no count `{count}`"))?;
+    Ok(match which {
+        Figure::Median => both.median,
+        Figure::Min => both.min,
+    })
 }
 
 impl Ledger {
@@ -235,7 +254,7 @@ impl Order {
         let mut text = String::new();
         let mut before: Option<u64> = None;
         for level in levels {
-            let figure = figure(runs, level, count);
+            let figure = figure(runs, level, count, self.figure);
             let falls = figure.as_ref().is_ok_and(|got| before.is_none_or(|before| got + self.margin <= before));
             holds &= falls;
             if !text.is_empty() {
@@ -253,6 +272,9 @@ impl Order {
         }
         if self.margin != 1 {
             text.push_str(&format!(" (each by {} or more)", self.margin));
+        }
+        if self.figure == Figure::Min {
+            text.push_str(" (the minimum of the batches)");
         }
         Some(Verdict { kind: Kind::Order, count: count.to_owned(), holds, text })
     }

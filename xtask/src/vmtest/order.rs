@@ -74,24 +74,18 @@ fn slowed_fails(
 ) -> Result<String> {
     let level = rules.cheapest().context("there is no [[order]]")?;
     let slow = runs.iter().position(|run| run.label == level).with_context(|| format!("no run at {level}"))?;
-    let figure = |label: &str, count: &str| {
-        let run = runs.iter().find(|run| run.label == label).with_context(|| format!("no run at {label}"))?;
-        run.median(count).with_context(|| format!("{label} printed no {count}"))
-    };
     let mut slowed = runs.to_vec();
     let mut machine = Machine::boot(ctx, app, &ctx.repo.level(level)?)?;
     let mut examples = Vec::new();
     for count in counts {
-        let own = figure(level, count)?;
-        let rivals = rules.before(level, count);
-        let rival_figures = rivals.iter().map(|rival| figure(rival, count)).collect::<Result<Vec<_>>>()?;
-        let Some(most) = rival_figures.into_iter().max() else { continue };
-        let added = 2 * most.saturating_sub(own).max(1);
+        let advantages = rules.advantages(level, count, runs)?;
+        let Some(most) = advantages.iter().max() else { continue };
+        let added = 2 * (*most).max(1);
         slowed[slow].counts.extend(machine.count("/usr/bin", &format!("{option} {added} {count}"))?);
         let verdicts = rules.judge_order(count, &slowed, &LeftOut::new());
         let text = joined(&verdicts);
         ensure!(
-            verdicts.iter().filter(|verdict| !verdict.holds).count() >= rivals.len(),
+            verdicts.iter().filter(|verdict| !verdict.holds).count() >= advantages.len(),
             "{count} at level {level} with {added} instructions added to each: still judged as `{text}`"
         );
         examples.push(format!("{count} + {added}: {text}"));

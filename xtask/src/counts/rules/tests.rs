@@ -65,11 +65,23 @@ fn rules_that_hold() {
 }
 
 #[test]
-fn the_level_for_the_negative_control_and_its_rivals() {
+fn the_level_for_the_negative_control_and_its_advantage() {
+    let advantages = |level: &str, count: &str| rules().advantages(level, count, &runs()).unwrap();
     assert_eq!(rules().cheapest(), Some("shortcut"));
-    assert_eq!(rules().before("shortcut", "getppid"), ["byb"]);
-    assert_eq!(rules().before("ret", "fault"), ["base"]);
-    assert!(rules().before("linux", "getppid").is_empty() && rules().before("byb", "fault").is_empty());
+    assert_eq!(advantages("shortcut", "getppid"), [6]);
+    assert_eq!(advantages("ret", "fault"), [20]);
+    assert!(advantages("linux", "getppid").is_empty() && advantages("byb", "fault").is_empty());
+    assert!(rules().advantages("shortcut", "getppid", &runs()[..3]).is_err());
+}
+
+#[test]
+fn an_order_may_compare_minimums() {
+    let rules: Rules = toml::from_str(&RULES.replace("margin = 20", "figure = \"min\"")).unwrap();
+    let mut runs = runs();
+    runs[3].counts.insert("fault".to_owned(), Count { min: 1050, median: 2000 });
+    let verdict = &rules.judge_order("fault", &runs, &LeftOut::new())[0];
+    assert!(verdict.holds);
+    insta::assert_snapshot!(verdict.text, @"base 1070 > ret 1050 (the minimum of the batches)");
 }
 
 #[test]
