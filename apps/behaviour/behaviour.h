@@ -25,6 +25,8 @@ void expect_between(const char *what, long got, long low, long high);
 void expect_at_least(const char *what, long got, long low);
 void expect_text(const char *what, const char *got, const char *want);
 void expect_true(const char *what, int holds);
+/* A call that has to fail: -1 and this errno. Reads errno, so nothing may come between. */
+void expect_error(const char *what, long result, int error);
 /* The same for a status from waitpid(): ended by this signal, ended with this exit code. */
 void expect_signal(const char *what, int status, int signal);
 void expect_exit(const char *what, int status, int code);
@@ -72,6 +74,12 @@ static inline void *opaque(unsigned long value)
 /* "linux" for an ordinary process, else the name of the UKL level. */
 const char *level(void);
 int in_ring0(void);
+
+/* ---- tcp.c ---- */
+
+/* Both ends of a TCP connection over loopback; what the first sends leaves at once. */
+void connect_pair(int pair[2]);
+void close_pair(int pair[2]);
 
 /* ---- helpers.c: bodies of `behaviour helper NAME` ---- */
 int run_helper_body(int argc, char **argv);

@@ -67,6 +67,14 @@ static void describe(int status, char *text, size_t size)
 		snprintf(text, size, "wait status %#x", status);
 }
 
+void expect_error(const char *what, long result, int error)
+{
+	int seen = errno;
+
+	expect_long(what, result, -1);
+	expect_long("its errno", seen, error);
+}
+
 void expect_signal(const char *what, int status, int signal)
 {
 	char text[64];

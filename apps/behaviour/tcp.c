@@ -13,8 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Both ends of a connection over loopback. */
-static void connect_pair(int pair[2])
+void connect_pair(int pair[2])
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof address;
@@ -31,19 +30,10 @@ static void connect_pair(int pair[2])
 	must("setsockopt", setsockopt(pair[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
 }
 
-static void close_pair(int pair[2])
+void close_pair(int pair[2])
 {
 	close(pair[0]);
 	close(pair[1]);
-}
-
-/* An expected error: the call's result and errno. */
-static void expect_error(const char *what, long result, int error)
-{
-	int seen = errno;
-
-	expect_long(what, result, -1);
-	expect_long("its errno", seen, error);
 }
 
 static void every_call(void)
