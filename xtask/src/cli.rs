@@ -12,7 +12,7 @@ struct Cli {
     /// Never install anything: name what is missing and the command that installs it, then stop.
     #[arg(long, global = true)]
     no_install: bool,
-    /// How many compilers run at once [default: one per CPU].
+    /// How many compilers, or machines that count, run at once [default: one per CPU].
     #[arg(long, short, global = true, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     #[command(subcommand)]
@@ -27,7 +27,7 @@ enum Command {
     Build(build::Args),
     /// Run every test, or those whose names contain FILTER; ends with `N passed, N failed`.
     Test(test::Args),
-    /// Instruction counts and throughput per level.
+    /// What each level costs: instruction counts, and for servers throughput and latency.
     Bench(bench::Args),
     /// Render the page of a folder that `bench --out` has written once more.
     Report(report::Args),
@@ -89,10 +89,9 @@ pub fn main() -> Result<()> {
 
 /// Looks up what the command names before anything is installed or built for it.
 fn check_names(ctx: &Ctx, arguments: &ArgMatches) -> Result<()> {
-    let named = |id| arguments.try_get_one::<String>(id).ok().flatten();
-    named("app").map(|name| ctx.repo.app(name)).transpose()?;
-    named("level").map(|name| ctx.repo.level(name)).transpose()?;
-    Ok(())
+    let named = |id| arguments.try_get_many::<String>(id).ok().flatten().into_iter().flatten();
+    named("app").try_for_each(|name| ctx.repo.app(name).map(drop))?;
+    ["level", "levels"].into_iter().flat_map(named).try_for_each(|name| ctx.repo.level(name).map(drop))
 }
 
 /// The names of the subcommands, for the check that the documents name no others.

@@ -6,12 +6,14 @@
 pub mod figures;
 mod guest;
 mod kernel;
+mod parallel;
 mod plugin;
 mod profile;
-mod requests;
+pub mod requests;
 mod table;
 
 pub use figures::Figures;
+pub use plugin::load_generator;
 pub use requests::Requests;
 
 use crate::config::{App, Level};
@@ -39,31 +41,33 @@ pub struct Row {
     pub figures: Figures,
 }
 
-/// Measures every kind of request at every level, one machine after the other.
+/// Measures every kind of request at every level, each in a machine of its own and as many at once as there are jobs.
 pub fn measure(ctx: &Ctx, order: &Order) -> Result<Vec<Row>> {
     let plugin = plugin::build(ctx)?;
     let load_generator = plugin::load_generator(ctx)?;
-    let mut rows = Vec::new();
+    let mut machines = Vec::new();
     for level in order.levels {
         for (request, ratio) in &order.requests.ratios {
-            let what = format!("{request} of {} at level {}", order.app.name, level.name);
-            eprintln!("counting {what}");
             let run = guest::Run { order, level, request, ratio, plugin: &plugin, load_generator: &load_generator };
-            let report = guest::run(ctx, &run).with_context(|| format!("counting {what}"))?;
-            let figures = Figures::new(&report, order.requests.requests)?;
-            rows.push(Row { level: level.name.clone(), request: request.clone(), figures });
+            // What is missing is built before machines run beside each other.
+            machines.push((&level.name, request, guest::prepare(ctx, &run)?));
         }
     }
-    Ok(rows)
+    parallel::each(&machines, ctx.jobs, |(level, request, prepared)| {
+        let what = format!("counting {request} of {} at level {level}", order.app.name);
+        eprintln!("{what}");
+        let figures = guest::run(ctx, prepared).and_then(|report| Figures::new(&report, order.requests.requests));
+        Ok(Row { level: (*level).clone(), request: (*request).clone(), figures: figures.context(what)? })
+    })
 }
 
 /// Measures and prints.
-pub fn run(ctx: &Ctx, order: &Order) -> Result<()> {
+pub fn run(ctx: &Ctx, order: &Order) -> Result<Vec<Row>> {
     let rows = measure(ctx, order)?;
     println!("{}\n", order.requests.headline(&order.app.name));
     print!("{}", table::table(&rows));
     if order.profile {
         rows.iter().for_each(|row| print!("\n{}", profile::text(row)));
     }
-    Ok(())
+    Ok(rows)
 }

@@ -19,7 +19,7 @@ pub struct Ctx {
     pub repo: Repo,
     pub cache: Cache,
     pub install: Install,
-    /// How many compilers run at once.
+    /// How many compilers run at once, or machines that count.
     pub jobs: usize,
 }
 

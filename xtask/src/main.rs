@@ -15,6 +15,7 @@ mod cache;
 mod calibrate;
 mod clean;
 mod cli;
+mod columns;
 mod config;
 mod configure;
 mod counting;

@@ -3,7 +3,7 @@
 mod chart;
 mod figures;
 mod groups;
-mod levels;
+pub mod levels;
 mod page;
 mod predictions;
 mod published;

@@ -4,6 +4,11 @@ use anyhow::{Context, Result};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
+
+/// How long a lock is waited for in silence.
+const MOMENT_TRIES: u32 = 20;
+const TRY_PERIOD: Duration = Duration::from_millis(10);
 
 /// Held until dropped.
 #[derive(Debug)]
@@ -12,7 +17,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes `DIR/NAME.lock`; while another process holds it, says so once and waits for as long as that one lives.
+    /// Takes `DIR/NAME.lock`; while another process holds it, waits for as long as that one lives, and says so once unless
+    /// it is a matter of moments.
     pub fn take(dir: &Path, name: &str) -> Result<Self> {
         let path = dir.join(format!("{name}.lock"));
         let mut file = OpenOptions::new()
@@ -24,6 +30,7 @@ impl Lock {
             .with_context(|| format!("opening the lock file {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => {}
+            Err(TryLockError::WouldBlock) if Self::comes_free(&file) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 file.read_to_string(&mut holder).with_context(|| format!("reading {}", path.display()))?;
@@ -39,6 +46,14 @@ impl Lock {
         file.rewind()?;
         writeln!(file, "process {}", std::process::id())?;
         Ok(Lock { _file: file })
+    }
+
+    /// Tries for a moment.
+    fn comes_free(file: &File) -> bool {
+        (0..MOMENT_TRIES).any(|_| {
+            std::thread::sleep(TRY_PERIOD);
+            file.try_lock().is_ok()
+        })
     }
 
     /// The first lock of a folder that some process holds, with its holder.

@@ -1,6 +1,7 @@
 //! One measurement: a machine that starts the server, runs the load generator beside it, and stops.
 
 use super::{Order, kernel};
+use crate::cache::Scratch;
 use crate::config::Level;
 use crate::ctx::Ctx;
 use crate::failure::Failure;
@@ -8,8 +9,8 @@ use crate::initramfs::ExtraFile;
 use crate::link;
 use crate::qemu::{Accelerator, Counter};
 use crate::run;
-use crate::vm::Vm;
 use crate::vm::console::Event;
+use crate::vm::{Plan, Vm};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::time::Duration;
@@ -33,8 +34,16 @@ pub struct Run<'a> {
     pub load_generator: &'a Path,
 }
 
-/// Boots the machine and returns what was counted.
-pub fn run(ctx: &Ctx, run: &Run) -> Result<Report> {
+/// A machine with everything that it needs.
+pub struct Prepared {
+    plan: Plan,
+    counter: Counter,
+    /// What the counter must know, and what it will write.
+    _files: Scratch,
+}
+
+/// Builds what is missing.
+pub fn prepare(ctx: &Ctx, run: &Run) -> Result<Prepared> {
     let (app, requests) = (run.order.app, run.order.requests);
     let program = std::fs::read(run.load_generator);
     let program = program.with_context(|| format!("reading {}", run.load_generator.display()))?;
@@ -56,8 +65,13 @@ pub fn run(ctx: &Ctx, run: &Run) -> Result<Report> {
     plan.name = format!("count-{}-{}-{}", app.name, run.level.name, run.request);
     plan.accelerator = Some(Accelerator::TcgCounting);
     plan.counter = Some(counter.clone());
+    Ok(Prepared { plan, counter, _files: files })
+}
 
-    let mut vm = Vm::boot(ctx, &plan)?;
+/// Boots the machine and returns what was counted.
+pub fn run(ctx: &Ctx, prepared: &Prepared) -> Result<Report> {
+    let Prepared { plan, counter, .. } = prepared;
+    let mut vm = Vm::boot(ctx, plan)?;
     vm.wait_for("the load generator to end", DEADLINE, |event| matches!(event, Event::Load(_)))?;
     if let Some(status) = vm.events.iter().find_map(status).filter(|status| *status != 0) {
         return Err(vm.failure(format!("the load generator ended with status {status}")));

@@ -1,5 +1,9 @@
 //! The section `[requests]` of a `bench.toml`: what a server is asked, and how it runs meanwhile.
 
+mod timed;
+
+pub use timed::{Limit, Timed};
+
 use crate::config;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -7,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What the load generator does, and with which arguments the server runs.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Requests {
     /// A protocol that `ukl-loadgen` speaks.
@@ -24,6 +28,8 @@ pub struct Requests {
     pub warmup_requests: u64,
     pub seed: u64,
     pub order: LevelOrder,
+    /// The same load against the clock.
+    pub timed: Timed,
     /// Arguments for the server instead of those in app.toml.
     pub arguments: Option<Vec<String>>,
     /// Kinds of request, each measured by itself: a name and `GETS:SETS`.
@@ -75,11 +81,9 @@ impl Requests {
         }
         ensure!(!self.ratios.is_empty(), "`requests.ratios` is empty; a line such as GET = \"1:0\" was expected");
         for (name, ratio) in &self.ratios {
-            let parts = ratio.split_once(':').map(|(gets, sets)| (gets.parse::<u32>(), sets.parse::<u32>()));
-            let valid = matches!(parts, Some((Ok(gets), Ok(sets))) if gets + sets > 0);
-            ensure!(valid, "`requests.ratios.{name}` is {ratio:?}; GETS:SETS was expected, such as \"1:0\"");
+            valid_ratio(&format!("ratios.{name}"), ratio)?;
         }
-        Ok(())
+        self.timed.validate()
     }
 
     /// The load under which levels are put in order.
@@ -88,15 +92,21 @@ impl Requests {
         Requests { connections, requests, warmup_requests, ..self.clone() }
     }
 
-    /// The load generator's command line in the guest.
-    pub fn command(&self, program: &str, ratio: &str) -> String {
-        let Requests {
-            protocol, port, connections, pipeline, value_bytes, keys, requests, warmup_requests, seed, ..
-        } = self;
+    /// The options of the load generator that every kind of measurement has.
+    pub fn options(&self, ratio: &str) -> String {
+        let Requests { protocol, port, connections, pipeline, value_bytes, keys, seed, .. } = self;
         format!(
-            "{program} run --protocol {protocol} --target 127.0.0.1:{port} --connections {connections} --threads 1 \
-             --pipeline {pipeline} --ratio {ratio} --value-bytes {value_bytes} --keys {keys} --requests {requests} \
-             --warmup-requests {warmup_requests} --seed {seed} --no-latency --mark --strict --json /tmp/load.json"
+            "--protocol {protocol} --target 127.0.0.1:{port} --connections {connections} --threads 1 \
+             --pipeline {pipeline} --ratio {ratio} --value-bytes {value_bytes} --keys {keys} --seed {seed}"
+        )
+    }
+
+    /// The load generator's command line in a guest that counts.
+    pub fn command(&self, program: &str, ratio: &str) -> String {
+        let (options, Requests { requests, warmup_requests, .. }) = (self.options(ratio), self);
+        format!(
+            "{program} run {options} --requests {requests} --warmup-requests {warmup_requests} --no-latency --mark \
+             --strict --json /tmp/load.json"
         )
     }
 
@@ -110,16 +120,25 @@ impl Requests {
     }
 }
 
+/// Whether that key of `[requests]` is `GETS:SETS`.
+fn valid_ratio(key: &str, ratio: &str) -> Result<()> {
+    let parts = ratio.split_once(':').map(|(gets, sets)| (gets.parse::<u32>(), sets.parse::<u32>()));
+    let valid = matches!(parts, Some((Ok(gets), Ok(sets))) if gets + sets > 0);
+    ensure!(valid, "`requests.{key}` is {ratio:?}; GETS:SETS was expected, such as \"1:0\"");
+    Ok(())
+}
+
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    const FILE: &str = "[requests]\nprotocol = 'redis'\nport = 6379\nconnections = 300\npipeline = 1\nvalue_bytes = 64\n\
+    pub const FILE: &str = "[requests]\nprotocol = 'redis'\nport = 6379\nconnections = 300\npipeline = 1\nvalue_bytes = 64\n\
                         keys = 1000\nrequests = 30000\nwarmup_requests = 3000\nseed = 1\n\
                         ratios = { GET = '1:0' }\n\
-                        order = { levels = ['linux', 'byb'], connections = 1, requests = 20, warmup_requests = 5 }\n";
+                        order = { levels = ['linux', 'byb'], connections = 1, requests = 20, warmup_requests = 5 }\n\
+                        timed = { rounds = 5, duration_s = 2.0, warmup_requests = 30 }\n";
 
-    fn read(text: &str) -> Result<Option<Requests>> {
+    pub fn read(text: &str) -> Result<Option<Requests>> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("bench.toml");
         std::fs::write(&path, text).unwrap();

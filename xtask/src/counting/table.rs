@@ -1,25 +1,24 @@
 //! The table on the terminal.
 
 use super::Row;
+use crate::columns;
 
 /// A row per kind of request and level; each figure is per request.
 pub fn table(rows: &[Row]) -> String {
-    let mut lines = vec![
-        [
-            "request",
-            "level",
-            "user",
-            "kernel",
-            "softirq",
-            "interrupt",
-            "total",
-            "entries",
-            "direct",
-            "faults",
-            "switches",
-        ]
-        .map(str::to_owned),
+    let heads = [
+        "request",
+        "level",
+        "user",
+        "kernel",
+        "softirq",
+        "interrupt",
+        "total",
+        "entries",
+        "direct",
+        "faults",
+        "switches",
     ];
+    let mut lines = vec![heads.map(str::to_owned).to_vec()];
     let mut rows: Vec<&Row> = rows.iter().collect();
     // Stable: levels stay in the order in which they were asked for.
     rows.sort_by_key(|row| &row.request);
@@ -28,7 +27,7 @@ pub fn table(rows: &[Row]) -> String {
         let whole = |count: u64| format!("{:.1}", figures.per_request(count));
         let often = |name: &str| format!("{:.4}", figures.watch(name));
         let server = figures.server;
-        lines.push([
+        lines.push(vec![
             row.request.clone(),
             row.level.clone(),
             whole(server.user),
@@ -42,17 +41,7 @@ pub fn table(rows: &[Row]) -> String {
             often("context_switches"),
         ]);
     }
-    let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
-    let cell = |column: usize, text: &String| match column {
-        0 | 1 => format!("{text:width$}", width = widths[column]),
-        _ => format!("{text:>width$}", width = widths[column]),
-    };
-    let line = |line: &[String; 11]| {
-        let cells: Vec<_> = line.iter().enumerate().map(|(column, text)| cell(column, text)).collect();
-        cells.join("  ") + "\n"
-    };
-    lines.iter().map(line).collect()
+    columns::aligned(&lines, 2)
 }
 
 #[cfg(test)]

@@ -1,0 +1,153 @@
+//! A server against the clock: rounds that go over the levels in turn, each in a machine of its own.
+
+mod server;
+mod table;
+
+use super::Outcome;
+use super::requests::{Choice, with_load};
+use crate::config::Level;
+use crate::counting::load_generator;
+use crate::ctx::Ctx;
+use crate::qemu::Accelerator;
+use crate::record::{Guest, Kind, Metric, Sample};
+use crate::vm::interrupt;
+use anyhow::{Context, Result, ensure};
+use server::{Program, Server};
+use ukl_loadgen::Results;
+
+/// One closed loop.
+#[derive(Clone, Debug)]
+struct Run {
+    round: u32,
+    level: String,
+    /// A key of `[requests.ratios]`.
+    command: String,
+    results: Results,
+}
+
+/// One search for the highest rate under the limit.
+#[derive(Clone, Debug)]
+struct Found {
+    round: u32,
+    level: String,
+    requests_per_s: f64,
+}
+
+/// Everything that was measured of a server.
+#[derive(Clone, Debug, Default)]
+struct Measured {
+    runs: Vec<Run>,
+    found: Vec<Found>,
+}
+
+/// Measures and prints. A change of the host's speed meets every level alike: each round measures all of them, and begins
+/// with another one.
+pub fn run(ctx: &Ctx, choice: &Choice, outcome: &mut Outcome) -> Result<()> {
+    let Choice { app, settings, rounds, .. } = choice;
+    let program = Program::read(&load_generator(ctx)?)?;
+    let (mut measured, mut emulated) = (Measured::default(), false);
+    for round in 0..*rounds {
+        for level in turned(&choice.levels, round) {
+            let what = format!("round {} of {rounds}: {} at level {}", round + 1, app.name, level.name);
+            eprintln!("{what}");
+            let mut server = Server::boot(ctx, choice, level, &program).with_context(|| what.clone())?;
+            outcome.used(server.accelerator());
+            emulated = server.accelerator() != Accelerator::Kvm;
+            measure(&mut server, choice, round, &mut measured).with_context(|| what.clone())?;
+            if outcome.guest.is_none() {
+                outcome.guest = Some(server.guest()?);
+            }
+            server.stop().context(what)?;
+            ensure!(!interrupt::requested(), "interrupted");
+        }
+    }
+    outcome.samples.extend(samples(choice, &measured, emulated));
+    let how = if emulated { "EMULATED, so compare levels only" } else { "with KVM" };
+    println!(
+        "{} against the clock ({how}): {} connections, pipeline {}, {}-byte values, load generator in the guest; medians of \
+         {rounds} rounds (least..most) of {} s\n",
+        app.name, settings.connections, settings.pipeline, settings.value_bytes, settings.timed.duration_s
+    );
+    print!("{}", table::closed_loop(&measured.runs));
+    if let Some(limit) = &settings.timed.limit {
+        println!("\nhighest rate with a p99 below {} µs, {}\n", limit.p99_us(emulated), limit.command());
+        print!("{}", table::under_limit(&measured.found));
+    }
+    Ok(())
+}
+
+/// What the guest of this server says of itself.
+pub fn guest(ctx: &Ctx, choice: &Choice) -> Result<Guest> {
+    let level = choice.levels.first().context("no level was named")?;
+    let mut server = Server::boot(ctx, choice, level, &Program::read(&load_generator(ctx)?)?)?;
+    let guest = server.guest()?;
+    server.stop()?;
+    Ok(guest)
+}
+
+/// The levels in their order, from another one on in each round.
+fn turned(levels: &[Level], round: u32) -> impl Iterator<Item = &Level> {
+    let first = round as usize % levels.len().max(1);
+    levels[first..].iter().chain(&levels[..first])
+}
+
+/// All that is measured in one machine.
+fn measure(server: &mut Server, choice: &Choice, round: u32, measured: &mut Measured) -> Result<()> {
+    let level = server.level().to_owned();
+    for (command, ratio) in &choice.settings.ratios {
+        let results = server.closed_loop(choice.settings, ratio)?;
+        measured.runs.push(Run { round, level: level.clone(), command: command.clone(), results });
+    }
+    if let Some(limit) = &choice.settings.timed.limit {
+        let requests_per_s = server.highest_rate(choice.settings, limit)?;
+        measured.found.push(Found { round, level, requests_per_s });
+    }
+    Ok(())
+}
+
+fn samples(choice: &Choice, measured: &Measured, emulated: bool) -> Vec<Sample> {
+    let settings = choice.settings;
+    let kind = if emulated { Kind::EmulatedTime } else { Kind::MeasuredTime };
+    let sample = |level: &str, round, command: &str, metric, value| {
+        with_load(Sample::new(&choice.app.name, level, metric, kind, round, value), settings, command)
+    };
+    let mut samples = Vec::new();
+    for Run { round, level, command, results } in &measured.runs {
+        let of = |metric, value| sample(level, *round, command, metric, value);
+        samples.push(of(Metric::RequestsPerS, results.requests_per_s));
+        samples.push(of(Metric::KibPerS, results.kib_per_s));
+        if let Some(latency) = &results.latency {
+            let percentiles =
+                [("50", latency.p50_us), ("90", latency.p90_us), ("99", latency.p99_us), ("99.9", latency.p99_9_us)];
+            samples.extend(percentiles.map(|(name, value)| of(Metric::LatencyUs, value).with("percentile", name)));
+        }
+    }
+    if let Some(limit) = &settings.timed.limit {
+        let p99_us = limit.p99_us(emulated);
+        samples.extend(measured.found.iter().map(|Found { round, level, requests_per_s }| {
+            sample(level, *round, &limit.command(), Metric::RequestsPerSUnderLimit, *requests_per_s)
+                .with("p99_limit_us", p99_us)
+        }));
+    }
+    samples
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{KernelFlavour, LevelOptions};
+
+    #[test]
+    fn each_round_begins_with_another_level_and_measures_all() {
+        let level = |name: &str| Level {
+            name: name.to_owned(),
+            summary: String::new(),
+            kernel: KernelFlavour::Ukl,
+            options: LevelOptions::default(),
+        };
+        let levels = ["linux", "base", "byb"].map(level);
+        let order = |round| turned(&levels, round).map(|level| level.name.as_str()).collect::<Vec<_>>();
+        assert_eq!(order(0), ["linux", "base", "byb"]);
+        assert_eq!(order(4), ["base", "byb", "linux"]);
+    }
+}
