@@ -44,9 +44,31 @@ pub fn editable_source(ctx: &Ctx, app: &App) -> Result<PathBuf> {
     Ok(tree)
 }
 
-/// Builds an application. The build is incremental: what changed in the editable tree is brought into the work directory,
-/// and the application's own make decides what that means.
+/// Builds an application.
 pub fn build_app(ctx: &Ctx, app: &App) -> Result<BuiltApp> {
+    build(ctx, app, |recipe| collect(ctx, app, recipe.tree))
+}
+
+/// Builds one of the programs that come with an application: an ordinary static one.
+pub fn build_tool(ctx: &Ctx, app: &App, name: &str) -> Result<PathBuf> {
+    let Some(tool) = app.build.tools.get(name) else {
+        return Err(Failure::usage(
+            format!("application `{}` has no `[build.tools.{name}]`", app.name),
+            format!("add it to {}", app.dir.join("app.toml").display()),
+        ));
+    };
+    build(ctx, app, |recipe| {
+        recipe.run(ctx, name, &tool.commands)?;
+        let executable = recipe.tree.join(&tool.executable);
+        let key = Key::new("built-tool-v1").file(&executable)?;
+        let copy = |out: &Path| fs::copy(&executable, out.join(name)).map(drop).context("copying the program");
+        Ok(ctx.cache.step(&format!("built-{name}"), &key, copy)?.join(name))
+    })
+}
+
+/// Builds an application and does what is to be done in its tree. The build is incremental: what changed in the editable
+/// tree is brought into the work directory, and the application's own make decides what that means.
+fn build<T>(ctx: &Ctx, app: &App, then: impl FnOnce(&Recipe) -> Result<T>) -> Result<T> {
     let toolchain = toolchain::toolchain(ctx)?;
     let source = editable_source(ctx, app)?;
     let mut key = Key::new("app-v1")
@@ -76,7 +98,7 @@ pub fn build_app(ctx: &Ctx, app: &App) -> Result<BuiltApp> {
         fs::write(work.path.join(COMPLETE), "").context("recording that the build is complete")?;
     }
     outcome?;
-    collect(ctx, app, &tree)
+    then(&recipe)
 }
 
 /// In the work directory: the last build came to its end, so make can be trusted to continue.

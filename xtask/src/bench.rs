@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what each level costs, counted and against the clock.
 
 mod calls;
+mod loadgen_check;
 pub mod measure;
 mod outcome;
 mod requests;
@@ -36,6 +37,9 @@ pub struct Args {
     /// For a server: count only, and also show where the kernel's instructions per request go, function by function.
     #[arg(long, conflicts_with = "rounds")]
     profile: bool,
+    /// For Redis: compare the throughput that ukl-loadgen sees with that of redis-benchmark instead, at the first level.
+    #[arg(long, conflicts_with_all = ["rounds", "profile", "out", "calibrate"])]
+    check_loadgen: bool,
     /// Write every sample to DIR/bench.json and the page DIR/index.html.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -66,9 +70,12 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let benchmarks = args.app.iter().map(|name| find(ctx, name)).collect::<Result<Vec<_>>>()?;
     let named = |names: &Vec<String>| names.iter().map(|name| ctx.repo.level(name)).collect::<Result<Vec<Level>>>();
     let levels = args.levels.as_ref().map(named).transpose()?;
+    interrupt::catch();
+    if args.check_loadgen {
+        return check_loadgen(ctx, &benchmarks, levels.as_deref());
+    }
     // Before the work begins: the load and the tree as they are then.
     let (host, revision) = (Host::here()?, Revision::of(&ctx.repo.root)?);
-    interrupt::catch();
     let mut outcome = Outcome::default();
     for (index, benchmark) in benchmarks.iter().enumerate() {
         if index > 0 {
@@ -94,6 +101,17 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         println!("\nthe samples and the page: {}", report::render(&ctx.repo.root, &record, dir)?.display());
     }
     outcome.broken.into_iter().next().map_or(Ok(()), Err)
+}
+
+fn check_loadgen(ctx: &Ctx, benchmarks: &[Benchmark], levels: Option<&[Level]>) -> Result<()> {
+    let [Benchmark::Requests(app, settings)] = benchmarks else {
+        return Err(Failure::usage("`--check-loadgen` needs one server", "add `--app redis`"));
+    };
+    let level = match levels {
+        Some([level, ..]) => level.clone(),
+        _ => ctx.repo.level(report::levels::REFERENCE)?,
+    };
+    loadgen_check::run(ctx, app, settings, &level)
 }
 
 /// The benchmark of that name.

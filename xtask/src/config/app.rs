@@ -38,6 +38,18 @@ pub struct AppBuild {
     pub commands: Commands,
     /// The program that comes out, relative to the build directory.
     pub executable: PathBuf,
+    /// Other programs of the same sources, built when a measurement asks for one; none by default.
+    #[serde(default)]
+    pub tools: BTreeMap<String, Tool>,
+}
+
+/// A program that comes with an application and is ordinary always.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// As those of the application, after them.
+    pub commands: Commands,
+    pub executable: PathBuf,
 }
 
 /// How the application runs in the guest.
@@ -117,10 +129,14 @@ impl App {
         }
         raw.build.configure.validate("build.configure", &known)?;
         raw.build.commands.validate("build.commands", &known)?;
-        ensure!(
-            raw.build.executable.is_relative(),
-            "`build.executable` is absolute; it is relative to the build directory"
-        );
+        let mut executables = vec![("build.executable".to_owned(), &raw.build.executable)];
+        for (tool, Tool { commands, executable }) in &raw.build.tools {
+            commands.validate(&format!("build.tools.{tool}.commands"), &known)?;
+            executables.push((format!("build.tools.{tool}.executable"), executable));
+        }
+        for (key, executable) in executables {
+            ensure!(executable.is_relative(), "`{key}` is absolute; it is relative to the build directory");
+        }
         if let Ready::Tcp(port) = raw.guest.ready {
             ensure!(
                 raw.guest.ports.contains(&port),
@@ -188,6 +204,19 @@ mod tests {
         insta::assert_snapshot!(
             linked_with(&with, &[]).unwrap_err(),
             @"`build.commands`: `{library.libevent}/lib/libevent.a` names {library.libevent}; one of {cc}, {ar}, {jobs}, {source} was expected"
+        );
+    }
+
+    #[test]
+    fn a_tool_is_checked_like_the_application() {
+        let with = |commands: &str, executable: &str| {
+            app(&format!("{HELLO}\n[build.tools.bye]\ncommands = {commands}\nexecutable = '{executable}'"))
+        };
+        assert_eq!(with("[['make']]", "bye").unwrap().build.tools.len(), 1);
+        insta::assert_snapshot!(with("[[]]", "bye").unwrap_err(), @"`build.tools.bye.commands` has an empty command");
+        insta::assert_snapshot!(
+            with("[['make']]", "/bye").unwrap_err(),
+            @"`build.tools.bye.executable` is absolute; it is relative to the build directory"
         );
     }
 
