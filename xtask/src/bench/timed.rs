@@ -10,9 +10,9 @@ use crate::counting::load_generator;
 use crate::ctx::Ctx;
 use crate::qemu::Accelerator;
 use crate::record::{Guest, Kind, Metric, Sample};
-use crate::vm::interrupt;
+use crate::vm::{Plan, interrupt};
 use anyhow::{Context, Result, ensure};
-use server::{Program, Server};
+use server::Server;
 use ukl_loadgen::Results;
 
 /// One closed loop.
@@ -44,16 +44,19 @@ struct Measured {
 /// with another one.
 pub fn run(ctx: &Ctx, choice: &Choice, outcome: &mut Outcome) -> Result<()> {
     let Choice { app, settings, rounds, .. } = choice;
-    let program = Program::read(&load_generator(ctx)?)?;
+    let program = load_generator(ctx)?;
+    let plan = |level| Ok((level, Server::plan(ctx, choice, level, &program)?));
+    // Nothing is built between the rounds.
+    let plans = choice.levels.iter().map(plan).collect::<Result<Vec<(&Level, Plan)>>>()?;
     let (mut measured, mut emulated) = (Measured::default(), false);
     for round in 0..*rounds {
-        for level in turned(&choice.levels, round) {
+        for (level, plan) in turned(&plans, round) {
             let what = format!("round {} of {rounds}: {} at level {}", round + 1, app.name, level.name);
             eprintln!("{what}");
-            let mut server = Server::boot(ctx, choice, level, &program).with_context(|| what.clone())?;
+            let mut server = Server::boot(ctx, plan).with_context(|| what.clone())?;
             outcome.used(server.accelerator());
             emulated = server.accelerator() != Accelerator::Kvm;
-            measure(&mut server, choice, round, &mut measured).with_context(|| what.clone())?;
+            measure(&mut server, choice, (round, &level.name), &mut measured).with_context(|| what.clone())?;
             if outcome.guest.is_none() {
                 outcome.guest = Some(server.guest()?);
             }
@@ -79,28 +82,27 @@ pub fn run(ctx: &Ctx, choice: &Choice, outcome: &mut Outcome) -> Result<()> {
 /// What the guest of this server says of itself.
 pub fn guest(ctx: &Ctx, choice: &Choice) -> Result<Guest> {
     let level = choice.levels.first().context("no level was named")?;
-    let mut server = Server::boot(ctx, choice, level, &Program::read(&load_generator(ctx)?)?)?;
+    let mut server = Server::boot(ctx, &Server::plan(ctx, choice, level, &load_generator(ctx)?)?)?;
     let guest = server.guest()?;
     server.stop()?;
     Ok(guest)
 }
 
 /// The levels in their order, from another one on in each round.
-fn turned(levels: &[Level], round: u32) -> impl Iterator<Item = &Level> {
+fn turned<T>(levels: &[T], round: u32) -> impl Iterator<Item = &T> {
     let first = round as usize % levels.len().max(1);
     levels[first..].iter().chain(&levels[..first])
 }
 
 /// All that is measured in one machine.
-fn measure(server: &mut Server, choice: &Choice, round: u32, measured: &mut Measured) -> Result<()> {
-    let level = server.level().to_owned();
+fn measure(server: &mut Server, choice: &Choice, (round, level): (u32, &str), measured: &mut Measured) -> Result<()> {
     for (command, ratio) in &choice.settings.ratios {
         let results = server.closed_loop(choice.settings, ratio)?;
-        measured.runs.push(Run { round, level: level.clone(), command: command.clone(), results });
+        measured.runs.push(Run { round, level: level.to_owned(), command: command.clone(), results });
     }
     if let Some(limit) = &choice.settings.timed.limit {
         let requests_per_s = server.highest_rate(choice.settings, limit)?;
-        measured.found.push(Found { round, level, requests_per_s });
+        measured.found.push(Found { round, level: level.to_owned(), requests_per_s });
     }
     Ok(())
 }
@@ -135,18 +137,10 @@ fn samples(choice: &Choice, measured: &Measured, emulated: bool) -> Vec<Sample> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{KernelFlavour, LevelOptions};
 
     #[test]
     fn each_round_begins_with_another_level_and_measures_all() {
-        let level = |name: &str| Level {
-            name: name.to_owned(),
-            summary: String::new(),
-            kernel: KernelFlavour::Ukl,
-            options: LevelOptions::default(),
-        };
-        let levels = ["linux", "base", "byb"].map(level);
-        let order = |round| turned(&levels, round).map(|level| level.name.as_str()).collect::<Vec<_>>();
+        let order = |round| turned(&["linux", "base", "byb"], round).copied().collect::<Vec<_>>();
         assert_eq!(order(0), ["linux", "base", "byb"]);
         assert_eq!(order(4), ["base", "byb", "linux"]);
     }

@@ -52,7 +52,7 @@ fn ceiling(values: impl Iterator<Item = f64>, room: f64) -> f64 {
     if most > 0.0 { most * room } else { 1.0 }
 }
 
-/// A number for people: at most four significant digits, thousands as k, M and G.
+/// A number for people: three or four significant digits, thousands as k, M and G.
 pub fn short(value: f64) -> String {
     let (scaled, suffix) = match value.abs() {
         size if size >= 1e9 => (value / 1e9, " G"),
@@ -64,7 +64,9 @@ pub fn short(value: f64) -> String {
         size if size >= 100.0 => 0,
         size if size >= 10.0 => 1,
         size if size >= 1.0 => 2,
-        _ => 3,
+        size if size >= 0.001 || size < 1e-9 => 3,
+        // Three digits that say something: page faults per request are this few.
+        size => (2.0 - size.log10().floor()) as usize,
     };
     let text = format!("{scaled:.digits$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
@@ -79,6 +81,7 @@ mod tests {
     fn numbers_are_short() {
         let shown = [0.0, 0.3127, 3.0, 66.26, 217.0, 9999.4, 12_345.0, 4_194_304.0, 2.5e9].map(short);
         assert_eq!(shown, ["0", "0.313", "3", "66.3", "217", "9999", "12.3 k", "4.19 M", "2.5 G"]);
+        assert_eq!([0.0001, 0.000_123_45, 1e-12].map(short), ["0.0001", "0.000123", "0"]);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use crate::initramfs::ExtraFile;
 use crate::qemu::Accelerator;
 use crate::record::Guest;
 use crate::run;
-use crate::vm::Vm;
 use crate::vm::shell::Shell;
+use crate::vm::{Plan, Vm};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -25,21 +25,10 @@ const PROGRAM: &str = "/opt/bench/ukl-loadgen";
 const LOAD_DEADLINE: Duration = Duration::from_secs(180);
 const QUERY_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The load generator, for the guest's file system.
-pub struct Program(ExtraFile);
-
-impl Program {
-    pub fn read(path: &Path) -> Result<Self> {
-        let content = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        Ok(Program(ExtraFile { target: PROGRAM.to_owned(), permissions: 0o755, content }))
-    }
-}
-
 /// The server at one level, ready for load.
 pub struct Server {
     vm: Vm,
     shell: Shell,
-    level: String,
     cpus: u32,
     memory_mib: u32,
 }
@@ -51,23 +40,24 @@ struct Searched {
 }
 
 impl Server {
-    /// Boots it; nothing but the guest's own loopback leads to it.
-    pub fn boot(ctx: &Ctx, choice: &Choice, level: &Level, program: &Program) -> Result<Self> {
-        let arguments = choice.settings.arguments.as_deref();
-        let mut plan = run::plan_with(ctx, choice.app, level, arguments, std::slice::from_ref(&program.0))?;
+    /// What to boot; everything that is missing is built. Nothing but the guest's own loopback leads to the server.
+    pub fn plan(ctx: &Ctx, choice: &Choice, level: &Level, program: &Path) -> Result<Plan> {
+        let content = std::fs::read(program).with_context(|| format!("reading {}", program.display()))?;
+        let extra = [ExtraFile { target: PROGRAM.to_owned(), permissions: 0o755, content }];
+        let mut plan = run::plan_with(ctx, choice.app, level, choice.settings.arguments.as_deref(), &extra)?;
         plan.name = format!("timed-{}-{}", choice.app.name, level.name);
-        let mut vm = Vm::boot(ctx, &plan)?;
+        Ok(plan)
+    }
+
+    pub fn boot(ctx: &Ctx, plan: &Plan) -> Result<Self> {
+        let mut vm = Vm::boot(ctx, plan)?;
         vm.wait_ready(run::READY_DEADLINE)?;
         let shell = vm.shell()?;
-        Ok(Server { vm, shell, level: level.name.clone(), cpus: plan.cpus, memory_mib: plan.memory_mib })
+        Ok(Server { vm, shell, cpus: plan.cpus, memory_mib: plan.memory_mib })
     }
 
     pub fn accelerator(&self) -> Accelerator {
         self.vm.accelerator
-    }
-
-    pub fn level(&self) -> &str {
-        &self.level
     }
 
     pub fn guest(&mut self) -> Result<Guest> {
