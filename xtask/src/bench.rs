@@ -16,7 +16,7 @@ use crate::counts::Rules;
 use crate::counts::rules::FILE;
 use crate::ctx::Ctx;
 use crate::failure::Failure;
-use crate::record::{Emulator, Host, Record, Revision, emulator_version};
+use crate::record::{Emulator, Record, Start, emulator_version};
 use crate::report;
 use crate::vm::interrupt;
 use anyhow::{Context, Result};
@@ -74,8 +74,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     if args.check_loadgen {
         return check_loadgen(ctx, &benchmarks, levels.as_deref());
     }
-    // Before the work begins: the load and the tree as they are then.
-    let (host, revision) = (Host::here()?, Revision::of(&ctx.repo.root)?);
+    let start = Start::now(&ctx.repo.root)?;
     let mut outcome = Outcome::default();
     for (index, benchmark) in benchmarks.iter().enumerate() {
         if index > 0 {
@@ -95,8 +94,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     if let Some(dir) = &args.out {
         let emulator = Emulator { version: emulator_version()?, accelerators: outcome.accelerators };
         let guest = outcome.guest.context("no machine said what it is")?;
-        let mut record = Record::begin(revision, host, emulator, guest);
-        record.samples = outcome.samples;
+        let record = Record::new(start, emulator, guest, outcome.samples);
         record.write(dir)?;
         println!("\nthe samples and the page: {}", report::render(&ctx.repo.root, &record, dir)?.display());
     }

@@ -36,6 +36,21 @@ pub struct Record {
     pub samples: Vec<Sample>,
 }
 
+/// What is as it is before the work begins: the tree, the host's load, the time.
+#[derive(Clone, Debug)]
+pub struct Start {
+    pub revision: Revision,
+    pub at: jiff::Timestamp,
+    pub host: Host,
+}
+
+impl Start {
+    /// Now, in the checkout at `root`.
+    pub fn now(root: &Path) -> Result<Self> {
+        Ok(Start { revision: Revision::of(root)?, at: jiff::Timestamp::now(), host: Host::here()? })
+    }
+}
+
 /// What executed the guests' instructions. Counting and timing use different accelerators within one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -173,15 +188,21 @@ impl Sample {
 }
 
 impl Record {
-    /// A run that begins now and has no samples yet.
-    pub fn begin(revision: Revision, host: Host, emulator: Emulator, guest: Guest) -> Self {
-        let started_at = jiff::Timestamp::now();
-        Record { schema_version: SCHEMA_VERSION, revision, started_at, host, emulator, guest, samples: Vec::new() }
+    /// A record in today's form.
+    pub fn new(start: Start, emulator: Emulator, guest: Guest, samples: Vec<Sample>) -> Self {
+        let Start { revision, at: started_at, host } = start;
+        Record { schema_version: SCHEMA_VERSION, revision, started_at, host, emulator, guest, samples }
     }
 
     /// Whether a time in this record was taken while the guest was emulated.
     pub fn emulated(&self) -> bool {
         self.emulator.accelerators.iter().any(|accelerator| *accelerator != Accelerator::Kvm)
+    }
+
+    /// Whether other work took part of the host away from what was timed.
+    pub fn disturbed(&self) -> bool {
+        let timed = |sample: &Sample| matches!(sample.kind, Kind::EmulatedTime | Kind::MeasuredTime);
+        self.host.load_average_1_min > f64::from(self.host.cpus) && self.samples.iter().any(timed)
     }
 
     /// Reads and checks `bench.json` in a folder.

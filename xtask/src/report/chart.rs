@@ -64,9 +64,9 @@ pub fn short(value: f64) -> String {
         size if size >= 100.0 => 0,
         size if size >= 10.0 => 1,
         size if size >= 1.0 => 2,
-        size if size >= 0.001 || size < 1e-9 => 3,
         // Three digits that say something: page faults per request are this few.
-        size => (2.0 - size.log10().floor()) as usize,
+        size if (1e-9..0.001).contains(&size) => (2.0 - size.log10().floor()) as usize,
+        _ => 3,
     };
     let text = format!("{scaled:.digits$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };

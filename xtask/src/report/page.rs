@@ -68,6 +68,13 @@ fn head(record: &Record) -> Markup {
         } @else {
             p { "Measured on hardware virtualisation (" (accelerators(record)) ")." }
         }
+        @if record.disturbed() {
+            p.loud {
+                strong { "DISTURBED. " }
+                (short(host.load_average_1_min)) " tasks were running on " (host.cpus) " CPU(s) when the run began: its times say "
+                "little. Counts are not affected."
+            }
+        }
         dl {
             dt { "Revision" }
             dd { code { (revision.git_commit.get(..12).unwrap_or(&revision.git_commit)) } @if revision.git_dirty { " with local changes" } }

@@ -93,6 +93,18 @@ fn the_page_needs_nothing_but_itself() {
 }
 
 #[test]
+fn a_busy_host_is_said_where_times_were_taken() {
+    let mut record = synthetic();
+    assert!(!record.disturbed());
+    record.host.load_average_1_min = 2.5;
+    let dir = tempfile::tempdir().unwrap();
+    let page = render(root(), &record, dir.path()).unwrap();
+    assert!(std::fs::read_to_string(page).unwrap().contains("DISTURBED"));
+    record.samples.retain(|sample| sample.kind == Kind::Counted);
+    assert!(!record.disturbed(), "counts do not depend on the host's load");
+}
+
+#[test]
 fn every_drawing_is_in_the_pages_colours() {
     let page = rendered();
     let drawings: Vec<&str> = page.split("<svg ").skip(1).filter_map(|rest| rest.split("</svg>").next()).collect();
