@@ -94,7 +94,7 @@ fn ready(app: &App) -> String {
 }
 
 /// A copy without what only a debugger reads: it would fill the guest's memory. Symbols stay, for profiling.
-fn without_debug_data(program: &Path, scratch: &Path) -> Result<PathBuf> {
+pub fn without_debug_data(program: &Path, scratch: &Path) -> Result<PathBuf> {
     let copy = scratch.join("program");
     let mut objcopy = std::process::Command::new("objcopy");
     process::read(objcopy.arg("--strip-debug").arg(program).arg(&copy))?;

@@ -31,7 +31,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     if tally.passed + tally.failed == 0 {
         return Err(Failure::usage(
             format!("no test's name contains `{}`", args.filter),
-            "names begin with unit/, with order/APP/, or with LEVEL/smpN/ as in byb/smp1/redis/ping",
+            "names begin with unit/, order/APP/, differential/APP/LEVEL/, or LEVEL/smpN/ as in byb/smp1/redis/ping",
         ));
     }
     anyhow::ensure!(tally.failed == 0, "{} tests failed", tally.failed);

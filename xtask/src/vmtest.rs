@@ -1,6 +1,7 @@
 //! Tests that need a machine: one boot per level and number of CPUs, and all tests in it.
 
 mod behaviour;
+mod differential;
 mod memcached;
 mod order;
 mod redis;
@@ -15,7 +16,7 @@ use anyhow::Result;
 const SUITES: &[&str] = &["behaviour", "redis", "memcached"];
 
 /// What the names of tests begin with.
-const GROUPS: [&str; 7] = ["unit", "linux", "base", "byb", "ret", "shortcut", "order"];
+const GROUPS: [&str; 8] = ["unit", "linux", "base", "byb", "ret", "shortcut", "differential", "order"];
 
 /// Counts outcomes and prints each as it comes.
 #[derive(Debug)]
@@ -107,6 +108,9 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
             memcached::run(ctx, level, cpus, tally);
         }
     }
+    if !quick && !interrupt::requested() {
+        differential::run(ctx, tally)?;
+    }
     // Counting executes one instruction after the other: minutes, so only when asked for.
     if tally.filter.starts_with("order") {
         order::run(ctx, tally)?;
@@ -132,6 +136,10 @@ mod tests {
         assert!(Tally::new("fork").wants_group("byb/smp1/behaviour/"));
         assert!(Tally::new("byb/smp1/redis/ping").wants_group("byb/smp1/redis/"));
         assert!(!Tally::new("byb/smp1/redis/ping").wants_group("byb/smp1/behaviour/"));
+        let shortcut = Tally::new("differential/redis/shortcut/");
+        assert!(shortcut.wants_group("differential/redis/") && !shortcut.wants_group("differential/memcached/"));
+        assert!(Tally::new("redis").wants_group("differential/redis/"));
+        assert!(!Tally::new("shortcut").wants_group("differential/redis/"));
         let order = Tally::new("order");
         assert!(order.wants_group("order/microbench/") && !order.wants_group("byb/smp1/behaviour/"));
         assert!(order.wants("order/microbench/fork") && !order.wants("byb/smp1/behaviour/orderly"));

@@ -1,4 +1,4 @@
-//! The programs of this workspace that a measurement needs, built by cargo beside this one.
+//! The programs of this workspace that a measurement or a test needs, built by cargo beside this one.
 
 use crate::ctx::Ctx;
 use crate::process;
@@ -16,8 +16,13 @@ pub fn build(ctx: &Ctx) -> Result<PathBuf> {
 
 /// The program that asks the server, for the guest.
 pub fn load_generator(ctx: &Ctx) -> Result<PathBuf> {
-    let arguments = ["build", "--package", "ukl-loadgen", "--target", GUEST_TARGET];
-    cargo(ctx, &arguments, &format!("{GUEST_TARGET}/release/ukl-loadgen"))
+    guest_program(ctx, "ukl-loadgen")
+}
+
+/// The program of a package of that name, linked statically for the guest.
+pub fn guest_program(ctx: &Ctx, package: &str) -> Result<PathBuf> {
+    let arguments = ["build", "--package", package, "--target", GUEST_TARGET];
+    cargo(ctx, &arguments, &format!("{GUEST_TARGET}/release/{package}"))
 }
 
 /// Runs cargo with the target folder that this program lies in, and returns what it made there.

@@ -74,17 +74,7 @@ impl Server {
 
     /// The test that begins each machine: the server runs as its level says.
     pub fn check_privilege(&self, vm: &Vm, tally: &mut Tally) {
-        let banner = vm.events.iter().find_map(|event| match event {
-            Event::Banner(banner) => Some(banner.clone()),
-            _ => None,
-        });
-        let outcome = banner.context("no `ukl: level=… cpl=…` line").and_then(|banner| {
-            match smoke::mismatch(&self.level, &banner) {
-                None => Ok(format!("level {} and CPL {} with what the level is to have", banner.level, banner.cpl)),
-                Some(reason) => Err(anyhow::anyhow!(reason)),
-            }
-        });
-        tally.check(&format!("{}privilege", self.prefix), outcome);
+        tally.check(&format!("{}privilege", self.prefix), privilege(&self.level, vm));
     }
 
     /// Runs those of the tests that are wanted.
@@ -116,6 +106,19 @@ impl Server {
         ensure!(vm.events.contains(&Event::Exit(0)), "{name} ended with another status than 0: {:?}", vm.events);
         vm.wait_end(ANSWER_DEADLINE)?;
         Ok(format!("the exit status of {name} after {what} with 0, and the machine stopped by itself"))
+    }
+}
+
+/// Success when the application in the machine says that it runs as its level is to.
+pub fn privilege(level: &Level, vm: &Vm) -> Result<String> {
+    let banner = vm.events.iter().find_map(|event| match event {
+        Event::Banner(banner) => Some(banner),
+        _ => None,
+    });
+    let banner = banner.context("no `ukl: level=… cpl=…` line")?;
+    match smoke::mismatch(level, banner) {
+        None => Ok(format!("level {} and CPL {} with what the level is to have", banner.level, banner.cpl)),
+        Some(reason) => Err(anyhow::anyhow!(reason)),
     }
 }
 
