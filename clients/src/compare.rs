@@ -104,29 +104,29 @@ mod tests {
         let mut other = reference();
         other.events[1].received[4321] ^= 0x80;
         other.events[1].outcome = Outcome::Reset;
-        insta::assert_snapshot!(difference(&reference(), &other), @"");
+        insta::assert_snapshot!(difference(&reference(), &other), @r"step 5 (a reads): 5000 bytes at linux, 5000 at shortcut; the first difference is at byte 4321: `…e that is long enough to» fill buffers\nline 79 of…` at linux, `…e that is long enough to»\xa0fill buffers\nline 79 of…` at shortcut; then ended by the server at linux, reset at shortcut");
     }
 
     #[test]
     fn a_missing_tail_and_a_different_end_are_told_apart() {
         let mut shorter = reference();
         shorter.events[0].received.truncate(3);
-        insta::assert_snapshot!(difference(&reference(), &shorter), @"");
+        insta::assert_snapshot!(difference(&reference(), &shorter), @r"step 2 (a reads): 7 bytes at linux, 3 at shortcut; the first difference is at byte 3: `+PO»NG\r\n` at linux, `+PO»` at shortcut; then at both: open");
         let mut reset = reference();
         reset.events[1].outcome = Outcome::Reset;
-        insta::assert_snapshot!(difference(&reference(), &reset), @"");
+        insta::assert_snapshot!(difference(&reference(), &reset), @r"step 5 (a reads): the same 5000 bytes, then ended by the server at linux, reset at shortcut");
     }
 
     #[test]
     fn a_script_that_ends_early_and_another_log_are_differences() {
         let mut early = reference();
         early.events.pop();
-        insta::assert_snapshot!(difference(&reference(), &early), @"");
+        insta::assert_snapshot!(difference(&reference(), &early), @r"2 observations at linux, 1 at shortcut; only at linux: step 5 (a reads): `»line 0 of a value that i…`, then ended by the server");
         let mut log = reference();
         log.log[0] = "Reading from client: Connection reset by peer".to_owned();
-        insta::assert_snapshot!(difference(&reference(), &log), @"");
+        insta::assert_snapshot!(difference(&reference(), &log), @"line 1 of the server's sorted log: `Client closed connection` at linux, `Reading from client: Connection reset by peer` at shortcut");
         log.log.clear();
-        insta::assert_snapshot!(difference(&log, &reference()), @"");
+        insta::assert_snapshot!(difference(&log, &reference()), @"line 1 of the server's sorted log: nothing at linux, `Client closed connection` at shortcut");
     }
 
     #[test]

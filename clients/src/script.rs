@@ -247,7 +247,7 @@ mod tests {
         assert!(error("{ do = 'send', on = 'a' }").contains("has 0 of text, lines_bytes and garbage_bytes"));
         assert!(error("{ do = 'read', on = 'a', bytes = 1, until = 'x' }").contains("has 2 of bytes, until"));
         assert!(error("{ do = 'read', on = 'a', bytes = 1, any_end = true }").contains("not until_end"));
-        assert!(error("{ do = 'read', on = 'a', until = 'x', mask = '(' }").contains("unclosed group"));
+        assert!(error("{ do = 'read', on = 'a', until = 'x', mask = '(' }").contains("open group without closing"));
         assert!(error("{ do = 'repeat', times = 2, steps = [{ do = 'read', on = 'a' }] }").contains("has 0 of bytes"));
     }
 

@@ -153,10 +153,10 @@ mod tests {
     fn a_different_record_fails_and_an_equal_one_says_what_was_compared() {
         let reference = record(b"+PONG\r\n", Outcome::Ended);
         let verdict = |other: &Record| same(&reference, "shortcut", other, "half-close").map_err(|e| e.to_string());
-        insta::assert_snapshot!(verdict(&reference).unwrap(), @"");
-        insta::assert_snapshot!(verdict(&record(b"+PONG\r\n", Outcome::Reset)).unwrap_err(), @"");
-        insta::assert_snapshot!(verdict(&record(b"+PING\r\n", Outcome::Ended)).unwrap_err(), @"");
-        insta::assert_snapshot!(verdict(&Record { scripts: vec![] }).unwrap_err(), @"");
+        insta::assert_snapshot!(verdict(&reference).unwrap(), @"1 observations, 7 bytes, 1 ends, 0 resets, 1 lines of the server's log: each with that at linux");
+        insta::assert_snapshot!(verdict(&record(b"+PONG\r\n", Outcome::Reset)).unwrap_err(), @"step 2 (a reads): the same 7 bytes, then ended by the server at linux, reset at shortcut");
+        insta::assert_snapshot!(verdict(&record(b"+PING\r\n", Outcome::Ended)).unwrap_err(), @r"step 2 (a reads): 7 bytes at linux, 7 at shortcut; the first difference is at byte 2: `+P»ONG\r\n` at linux, `+P»ING\r\n` at shortcut; then at both: ended by the server");
+        insta::assert_snapshot!(verdict(&Record { scripts: vec![] }).unwrap_err(), @"the record at shortcut has no script `half-close`");
     }
 
     #[test]
@@ -165,7 +165,7 @@ mod tests {
         assert!(to_its_end(&record(b"", Outcome::Reset).scripts[0]).is_ok());
         assert!(to_its_end(&record(b"", Outcome::Open).scripts[0]).is_err());
         let cut = to_its_end(&record(b"+PO", Outcome::Overdue).scripts[0]).unwrap_err().to_string();
-        insta::assert_snapshot!(cut, @"");
+        insta::assert_snapshot!(cut, @"step 2 (a reads) was silent until the deadline and ended the script");
     }
 
     #[test]

@@ -21,8 +21,8 @@ const RECORD: &str = "/tmp/record";
 /// QEMU drops what a console prints beyond what the socket to the host holds, some 200 KiB.
 const PIECE_BYTES: usize = 64 << 10;
 /// How long one step may wait, and all scripts together. One level takes 5 to 15 s.
-const STEP_DEADLINE_S: u64 = 20;
-const DEADLINE: Duration = Duration::from_secs(300);
+const STEP_DEADLINE_S: u64 = 60;
+const DEADLINE: Duration = Duration::from_secs(600);
 
 /// The clients of an application.
 #[derive(Debug)]
