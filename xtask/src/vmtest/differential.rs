@@ -12,7 +12,7 @@ use crate::ctx::Ctx;
 use crate::vm::interrupt;
 use anyhow::{Context, Result, ensure};
 use machine::Clients;
-use ukl_clients::{Outcome, Played, Record, compare};
+use ukl_clients::{Outcome, Played, Record, Script, compare};
 
 /// What the others are compared with: an ordinary process of the unpatched kernel.
 const REFERENCE: &str = "linux";
@@ -34,23 +34,25 @@ pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
 }
 
 fn compare_levels(ctx: &Ctx, app: &App, prefix: &str, tally: &mut Tally) -> Result<()> {
-    let clients = Clients::prepare(ctx, app)?;
+    let scripts = Script::read_all(&app.dir.join("clients"))?;
+    let scripts: Vec<_> = scripts.into_iter().map(|script| script.name).collect();
     let control = format!("{prefix}negative-control");
     let wanted = |level: &str, tally: &Tally| {
-        let mut names = clients.names.clone();
+        let mut names = scripts.clone();
         names.retain(|script| tally.wants(&format!("{prefix}{level}/{script}")));
         names
     };
     // The reference is needed for whatever is asked of another level.
-    let mut asked = clients.names.clone();
+    let mut asked = scripts.clone();
     let levels = [&[REFERENCE], LEVELS.as_slice()].concat();
     asked.retain(|script| levels.iter().any(|level| wanted(level, tally).contains(script)));
     if asked.is_empty() && tally.wants(&control) {
-        asked.clone_from(&clients.names);
+        asked.clone_from(&scripts);
     }
     if asked.is_empty() {
         return Ok(());
     }
+    let clients = Clients::prepare(ctx, app, &asked)?;
     let reference = clients.play(ctx, app, REFERENCE, &asked, prefix, tally)?;
     for played in &reference.scripts {
         tally.check(&format!("{prefix}{REFERENCE}/{}", played.name), to_its_end(played));

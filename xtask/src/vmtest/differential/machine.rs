@@ -12,7 +12,7 @@ use crate::vm::shell::Shell;
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::time::Duration;
-use ukl_clients::{Record, Script, Suite};
+use ukl_clients::{Record, Suite};
 
 /// Where the clients lie in the guest.
 const PROGRAM: &str = "/opt/clients/ukl-clients";
@@ -20,6 +20,9 @@ const SUITE: &str = "/etc/ukl/clients.toml";
 const RECORD: &str = "/tmp/record";
 /// QEMU drops what a console prints beyond what the socket to the host holds, some 200 KiB.
 const PIECE_BYTES: usize = 64 << 10;
+/// At most 256 KiB in the buffer to a peer that does not read, instead of 4 MiB: a server has to wait for a stalling client
+/// after fewer bytes, and writes a large answer in many parts.
+const SMALL_SEND_BUFFERS: &str = "echo 4096 16384 262144 >/proc/sys/net/ipv4/tcp_wmem";
 /// How long one step may wait, and all scripts together. One level takes 5 to 15 s.
 const STEP_DEADLINE_S: u64 = 60;
 const DEADLINE: Duration = Duration::from_secs(600);
@@ -30,17 +33,13 @@ pub struct Clients {
     suite: Suite,
     /// Their program, the suite and the scripts, for the guest.
     files: Vec<ExtraFile>,
-    /// Of the scripts, in their order.
-    pub names: Vec<String>,
 }
 
 impl Clients {
-    /// Reads and checks `clients.toml` and the folder `clients`, and builds what plays them.
-    pub fn prepare(ctx: &Ctx, app: &App) -> Result<Self> {
+    /// Reads `clients.toml` and builds what plays it.
+    pub fn prepare(ctx: &Ctx, app: &App, scripts: &[String]) -> Result<Self> {
         let suite = Suite::read(&app.dir.join("clients.toml"))?;
-        let scripts = Script::read_all(&app.dir.join("clients"))?;
-        let names: Vec<_> = scripts.into_iter().map(|script| script.name).collect();
-        Ok(Clients { suite, files: files(ctx, app, &names)?, names })
+        Ok(Clients { suite, files: files(ctx, app, scripts)? })
     }
 
     /// What the clients observe at a level. The machine's own tests, `privilege` and `kernel-is-quiet`, are counted.
@@ -66,6 +65,7 @@ impl Clients {
             names.join(" ")
         );
         let mut shell = vm.shell()?;
+        succeed(&mut shell, SMALL_SEND_BUFFERS)?;
         let output = shell.run(&command, DEADLINE).map_err(|error| vm.failure(format!("{error:#}")))?;
         ensure!(output.status == 0, "`{PROGRAM}` ended with status {}: {}", output.status, output.text);
         let record = Record::unpack(&fetch(&mut shell, output.text.trim())?)?;
@@ -79,7 +79,7 @@ impl Clients {
     }
 }
 
-fn files(ctx: &Ctx, app: &App, names: &[String]) -> Result<Vec<ExtraFile>> {
+fn files(ctx: &Ctx, app: &App, scripts: &[String]) -> Result<Vec<ExtraFile>> {
     let scratch = ctx.cache.scratch()?;
     let program = without_debug_data(&counting::guest_program(ctx, "ukl-clients")?, scratch.path())?;
     let file = |target: &str, permissions, from: &Path| -> Result<ExtraFile> {
@@ -87,7 +87,7 @@ fn files(ctx: &Ctx, app: &App, names: &[String]) -> Result<Vec<ExtraFile>> {
         Ok(ExtraFile { target: target.to_owned(), permissions, content })
     };
     let mut files = vec![file(PROGRAM, 0o755, &program)?, file(SUITE, 0o644, &app.dir.join("clients.toml"))?];
-    for name in names {
+    for name in scripts {
         let script = format!("clients/{name}.toml");
         files.push(file(&format!("/etc/ukl/{script}"), 0o644, &app.dir.join(&script))?);
     }
