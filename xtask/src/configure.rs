@@ -2,7 +2,7 @@
 
 mod fragment;
 
-use crate::config::KernelFlavour;
+use crate::config::{Footing, KernelFlavour};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::{kernel, process};
@@ -16,6 +16,9 @@ pub struct Args {
     /// The level whose kernel is configured.
     #[arg(long, default_value = "byb")]
     level: String,
+    /// The kernel of the lean footing (docs/boot.md).
+    #[arg(long)]
+    lean: bool,
     /// Also write the configuration to this file.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -24,7 +27,7 @@ pub struct Args {
 /// Runs `configure`: prints where the configuration is.
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let level = ctx.repo.level(&args.level)?;
-    let config = config(ctx, level.kernel)?;
+    let config = config(ctx, level.kernel, if args.lean { Footing::Lean } else { Footing::Full })?;
     if let Some(output) = args.output {
         fs::copy(&config, &output).with_context(|| format!("writing {}", output.display()))?;
     }
@@ -32,9 +35,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     Ok(())
 }
 
-/// The complete configuration of a flavour, as a file in the cache.
-pub fn config(ctx: &Ctx, flavour: KernelFlavour) -> Result<PathBuf> {
-    let requests = fragment::read(&fragments(ctx, flavour))?;
+/// The complete configuration of a flavour on a footing, as a file in the cache.
+pub fn config(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Result<PathBuf> {
+    let requests = fragment::read(&fragments(ctx, flavour, footing))?;
     let asked = fragment::render(&requests);
     // Kconfig asks the compiler what it can do, so another compiler may give another configuration.
     let key = kernel::source_key(ctx, flavour)?.str("configure-v1").str(&asked).str(&kernel::compiler()?);
@@ -53,13 +56,14 @@ pub fn config(ctx: &Ctx, flavour: KernelFlavour) -> Result<PathBuf> {
     Ok(step.join("config"))
 }
 
-/// The fragments of a flavour in the order in which they are merged.
-fn fragments(ctx: &Ctx, flavour: KernelFlavour) -> Vec<PathBuf> {
-    let names: &[&str] = match flavour {
-        KernelFlavour::Vanilla => &["base.config"],
-        KernelFlavour::Ukl => &["base.config", "ukl.config"],
+/// The fragments of a flavour on a footing, in the order in which they are merged.
+fn fragments(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Vec<PathBuf> {
+    let own = match flavour {
+        KernelFlavour::Vanilla => None,
+        KernelFlavour::Ukl => Some("ukl.config"),
     };
-    names.iter().map(|name| ctx.repo.root.join("kernel/config").join(name)).collect()
+    let names = ["base.config"].into_iter().chain(footing.fragment()).chain(own);
+    names.map(|name| ctx.repo.root.join("kernel/config").join(name)).collect()
 }
 
 /// Stops when an option that was asked for did not come out as asked.

@@ -1,7 +1,7 @@
 //! Builds the kernel of a flavour once, for every level and application.
 
 use crate::cache::Key;
-use crate::config::KernelFlavour;
+use crate::config::{Footing, KernelFlavour};
 use crate::ctx::Ctx;
 use crate::patches::Series;
 use crate::{configure, fetch, process, unpack};
@@ -72,12 +72,12 @@ pub fn make(ctx: &Ctx, source: &Path, output: &Path) -> Result<Command> {
     Ok(make)
 }
 
-/// The kernel of a flavour with every object compiled, and no application linked in.
+/// The kernel of a flavour on a footing with every object compiled, and no application linked in.
 ///
 /// An interrupted build goes on where it ended; a complete one is recorded in a stamp file, so that asking again costs
 /// nothing.
-pub fn kernel(ctx: &Ctx, flavour: KernelFlavour) -> Result<KernelBuild> {
-    let config = configure::config(ctx, flavour)?;
+pub fn kernel(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Result<KernelBuild> {
+    let config = configure::config(ctx, flavour, footing)?;
     let stamp = ctx.repo.kernel()?.stamp;
     let key = source_key(ctx, flavour)?
         .str("kernel-v1")
@@ -100,7 +100,11 @@ pub fn kernel(ctx: &Ctx, flavour: KernelFlavour) -> Result<KernelBuild> {
         fs::rename(&fresh, &dot_config).with_context(|| format!("writing {}", dot_config.display()))?;
     }
     let mut make = make(ctx, &build.source, &build.output)?;
-    process::run_logged(&format!("building the {flavour} kernel"), make.arg("bzImage"), &work.path.join("log"))?;
+    process::run_logged(
+        &format!("building the {flavour} kernel, {footing} footing"),
+        make.arg("bzImage"),
+        &work.path.join("log"),
+    )?;
     fs::write(&built, "").with_context(|| format!("writing {}", built.display()))?;
     Ok(build)
 }

@@ -5,7 +5,7 @@ mod object;
 
 use crate::app::{self, BuiltApp};
 use crate::cache::Key;
-use crate::config::{App, KernelFlavour, Level};
+use crate::config::{App, Footing, KernelFlavour, Level};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::kernel::{self, KernelBuild};
@@ -58,6 +58,11 @@ pub struct Image {
 ///
 /// Everything is built first that is missing. When nothing changed, this costs what the application's make costs.
 pub fn image(ctx: &Ctx, app: &App, level: &Level) -> Result<Image> {
+    image_on(ctx, app, level, Footing::Full)
+}
+
+/// The same on a footing.
+pub fn image_on(ctx: &Ctx, app: &App, level: &Level, footing: Footing) -> Result<Image> {
     if let Some(reason) = app.skip_levels.get(&level.name) {
         return Err(Failure::usage(
             format!("{} does not run at level `{}`: {reason}", app.name, level.name),
@@ -65,7 +70,7 @@ pub fn image(ctx: &Ctx, app: &App, level: &Level) -> Result<Image> {
         ));
     }
     let built = app::build_app(ctx, app)?;
-    let kernel = kernel::kernel(ctx, level.kernel)?;
+    let kernel = kernel::kernel(ctx, level.kernel, footing)?;
     match level.kernel {
         // Nothing is linked in, so every application shares the kernel as it was built.
         KernelFlavour::Vanilla => {

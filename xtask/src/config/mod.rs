@@ -2,6 +2,7 @@
 
 mod app;
 mod commands;
+mod footing;
 mod kernel;
 mod level;
 mod library;
@@ -9,6 +10,7 @@ mod source;
 
 pub use app::{App, RawApp, Ready, library_placeholder};
 pub use commands::Commands;
+pub use footing::Footing;
 pub use kernel::KernelPin;
 pub use level::{KernelFlavour, Level, LevelOptions};
 pub use library::Library;
