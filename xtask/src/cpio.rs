@@ -1,6 +1,8 @@
 //! Writes cpio archives in the `newc` format, the one an initramfs has (Documentation/driver-api/early-userspace/
 //! buffer-format.rst of the kernel). Every time stamp is zero, so equal contents give equal archives.
 
+use std::collections::BTreeSet;
+
 /// File type bits of a mode, as in inode(7).
 const DIRECTORY: u32 = 0o040_000;
 const CHARACTER_DEVICE: u32 = 0o020_000;
@@ -58,6 +60,47 @@ impl Archive {
     }
 }
 
+/// An archive that adds parent folders by itself.
+#[derive(Debug, Default)]
+pub struct Tree {
+    archive: Archive,
+    folders: BTreeSet<String>,
+}
+
+impl Tree {
+    /// Adds a directory that may be there already.
+    pub fn folder(&mut self, name: &str) {
+        for (at, _) in name.match_indices('/').chain([(name.len(), "")]) {
+            if self.folders.insert(name[..at].to_owned()) {
+                self.archive.directory(&name[..at], 0o755);
+            }
+        }
+    }
+
+    /// Adds a regular file.
+    pub fn file(&mut self, name: &str, permissions: u32, content: &[u8]) {
+        self.parent(name);
+        self.archive.file(name, permissions, content);
+    }
+
+    /// Adds a character device with its major and minor number.
+    pub fn character_device(&mut self, name: &str, permissions: u32, number: (u32, u32)) {
+        self.parent(name);
+        self.archive.character_device(name, permissions, number);
+    }
+
+    /// Ends the archive and returns its bytes.
+    pub fn finish(self) -> Vec<u8> {
+        self.archive.finish()
+    }
+
+    fn parent(&mut self, name: &str) {
+        if let Some((folder, _)) = name.rsplit_once('/') {
+            self.folder(folder);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +126,17 @@ mod tests {
     #[test]
     fn equal_contents_give_equal_archives() {
         assert_eq!(sample(), sample());
+    }
+
+    #[test]
+    fn folders_come_before_what_is_in_them_and_once() {
+        let mut tree = Tree::default();
+        tree.file("a/b/c", 0o644, b"");
+        tree.file("a/b/d", 0o644, b"");
+        let text = String::from_utf8_lossy(&tree.finish()).into_owned();
+        let at = |name: &str| text.match_indices(&format!("{name}\0")).count();
+        assert_eq!((at("a"), at("a/b"), at("a/b/c")), (1, 1, 1));
+        assert!(text.find("a/b\0") < text.find("a/b/c\0"));
     }
 
     #[test]

@@ -3,11 +3,10 @@
 use crate::app;
 use crate::cache::Key;
 use crate::config::{App, KernelFlavour, Level, Ready};
-use crate::cpio::Archive;
+use crate::cpio::Tree;
 use crate::ctx::Ctx;
 use crate::{busybox, process};
 use anyhow::{Context, Result};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A file that a run puts into the guest beside those of the manifest.
@@ -42,7 +41,7 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
             tree.folder(folder);
         }
         // The kernel opens this for init before anything is mounted.
-        tree.archive.character_device("dev/console", 0o600, (5, 1));
+        tree.character_device("dev/console", 0o600, (5, 1));
         tree.file("bin/busybox", 0o755, &read(&busybox)?);
         tree.file("init", 0o755, &read(&init)?);
         tree.file("etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n");
@@ -64,7 +63,7 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
         for file in extra {
             tree.file(file.target.trim_start_matches('/'), file.permissions, &file.content);
         }
-        std::fs::write(out.join("initramfs.cpio"), tree.archive.finish()).context("writing the initramfs")
+        std::fs::write(out.join("initramfs.cpio"), tree.finish()).context("writing the initramfs")
     })?;
     Ok(dir.join("initramfs.cpio"))
 }
@@ -105,30 +104,6 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("reading {}", path.display()))
 }
 
-/// An archive that adds parent folders by itself.
-#[derive(Default)]
-struct Tree {
-    archive: Archive,
-    folders: BTreeSet<String>,
-}
-
-impl Tree {
-    fn folder(&mut self, name: &str) {
-        for (at, _) in name.match_indices('/').chain([(name.len(), "")]) {
-            if self.folders.insert(name[..at].to_owned()) {
-                self.archive.directory(&name[..at], 0o755);
-            }
-        }
-    }
-
-    fn file(&mut self, name: &str, permissions: u32, content: &[u8]) {
-        if let Some((folder, _)) = name.rsplit_once('/') {
-            self.folder(folder);
-        }
-        self.archive.file(name, permissions, content);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,16 +112,5 @@ mod tests {
     fn arguments_survive_the_shell() {
         let args = ["a b", "it's", "$HOME"].map(str::to_owned);
         insta::assert_snapshot!(command("hello", &args), @r"exec /usr/bin/hello 'a b' 'it'\''s' '$HOME'");
-    }
-
-    #[test]
-    fn folders_come_before_what_is_in_them_and_once() {
-        let mut tree = Tree::default();
-        tree.file("a/b/c", 0o644, b"");
-        tree.file("a/b/d", 0o644, b"");
-        let text = String::from_utf8_lossy(&tree.archive.finish()).into_owned();
-        let at = |name: &str| text.match_indices(&format!("{name}\0")).count();
-        assert_eq!((at("a"), at("a/b"), at("a/b/c")), (1, 1, 1));
-        assert!(text.find("a/b\0") < text.find("a/b/c\0"));
     }
 }
