@@ -16,22 +16,24 @@ use crate::counts::Rules;
 use crate::counts::rules::FILE;
 use crate::ctx::Ctx;
 use crate::failure::Failure;
+use crate::lean;
 use crate::record::{Emulator, Record, Start, emulator_version};
 use crate::report;
 use crate::vm::interrupt;
 use anyhow::{Context, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Options of `bench`.
 #[derive(clap::Args)]
 pub struct Args {
     /// The benchmarks, separated by commas: folders of apps/ with a bench.toml.
-    #[arg(long, value_delimiter = ',', default_value = "microbench")]
+    #[arg(long, value_delimiter = ',', default_value = "microbench", default_value_if("boot", "true", "redis"))]
     app: Vec<String>,
     /// Levels to measure, separated by commas; rules about the others are left alone [default: those of the rules].
     #[arg(long, value_delimiter = ',')]
     levels: Option<Vec<String>>,
     /// For a server: how often each level is measured against the clock; 0 counts only [default: what bench.toml says].
+    /// With --boot: how often each level boots [default: 11].
     #[arg(long, value_name = "N")]
     rounds: Option<u32>,
     /// For a server: count only, and also show where the kernel's instructions per request go, function by function.
@@ -43,6 +45,10 @@ pub struct Args {
     /// Write every sample to DIR/bench.json and the page DIR/index.html.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Measure the lean footing instead: boot to the first answer, size, idle memory, throughput; with --profile also what
+    /// takes the time and the space.
+    #[arg(long, conflicts_with = "calibrate")]
+    boot: bool,
     /// Measure this host's own calls for the cost model instead, and print the block that it reads.
     #[arg(long)]
     calibrate: bool,
@@ -71,6 +77,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let named = |names: &Vec<String>| names.iter().map(|name| ctx.repo.level(name)).collect::<Result<Vec<Level>>>();
     let levels = args.levels.as_ref().map(named).transpose()?;
     interrupt::catch();
+    if args.boot {
+        return boot(ctx, &args, &benchmarks, levels);
+    }
     if args.check_loadgen {
         return check_loadgen(ctx, &benchmarks, levels.as_deref());
     }
@@ -94,11 +103,32 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     if let Some(dir) = &args.out {
         let emulator = Emulator { version: emulator_version()?, accelerators: outcome.accelerators };
         let guest = outcome.guest.context("no machine said what it is")?;
-        let record = Record::new(start, emulator, guest, outcome.samples);
-        record.write(dir)?;
-        println!("\nthe samples and the page: {}", report::render(&ctx.repo.root, &record, dir)?.display());
+        write(ctx, &Record::new(start, emulator, guest, outcome.samples), dir)?;
     }
     outcome.broken.into_iter().next().map_or(Ok(()), Err)
+}
+
+fn boot(ctx: &Ctx, args: &Args, benchmarks: &[Benchmark], levels: Option<Vec<Level>>) -> Result<()> {
+    let [Benchmark::Requests(app, _)] = benchmarks else {
+        return Err(Failure::usage("`--boot` needs one server", "add `--app redis`"));
+    };
+    let levels = match levels {
+        Some(levels) => levels,
+        None => ["linux", "byb"].iter().map(|name| ctx.repo.level(name)).collect::<Result<_>>()?,
+    };
+    let rounds = args.rounds.unwrap_or(11);
+    if rounds == 0 {
+        return Err(Failure::usage("`--boot` with `--rounds 0` measures nothing", "`--rounds 11`, or leave it away"));
+    }
+    let record = lean::bench(ctx, &lean::Order { app, levels: &levels, rounds, profile: args.profile })?;
+    args.out.as_deref().map_or(Ok(()), |dir| write(ctx, &record, dir))
+}
+
+/// The record, and the page made from it.
+fn write(ctx: &Ctx, record: &Record, dir: &Path) -> Result<()> {
+    record.write(dir)?;
+    println!("\nthe samples and the page: {}", report::render(&ctx.repo.root, record, dir)?.display());
+    Ok(())
 }
 
 fn check_loadgen(ctx: &Ctx, benchmarks: &[Benchmark], levels: Option<&[Level]>) -> Result<()> {

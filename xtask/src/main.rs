@@ -28,6 +28,7 @@ mod fetch;
 mod initramfs;
 mod kernel;
 mod ldwrap;
+mod lean;
 mod library;
 mod link;
 mod memcached;

@@ -1,7 +1,7 @@
 //! A running virtual machine: started, watched through its console, and never outliving this process.
 
 mod accel;
-mod clock;
+pub mod clock;
 pub mod console;
 pub mod disk;
 pub mod interrupt;

@@ -10,8 +10,13 @@ const PERIOD: Duration = Duration::from_millis(20);
 /// A word for the guest's command line. A guest on a busy host is off the processor while it measures the counter itself; by
 /// a rate that is wrong by a factor its clock then runs for good, and it reports stalls that never were.
 pub fn known_rate() -> String {
+    format!("tsc_early_khz={}", rate_khz())
+}
+
+/// The rate, measured once.
+pub fn rate_khz() -> u64 {
     static RATE_KHZ: LazyLock<u64> = LazyLock::new(measure_khz);
-    format!("tsc_early_khz={}", *RATE_KHZ)
+    *RATE_KHZ
 }
 
 fn measure_khz() -> u64 {
