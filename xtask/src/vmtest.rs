@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod differential;
+mod lean;
 mod memcached;
 mod order;
 mod redis;
@@ -16,7 +17,7 @@ use anyhow::Result;
 const SUITES: &[&str] = &["behaviour", "redis", "memcached"];
 
 /// What the names of tests begin with.
-const GROUPS: [&str; 8] = ["unit", "linux", "base", "byb", "ret", "shortcut", "differential", "order"];
+const GROUPS: [&str; 9] = ["unit", "linux", "base", "byb", "ret", "shortcut", "differential", "order", "lean"];
 
 /// Counts outcomes and prints each as it comes.
 #[derive(Debug)]
@@ -115,6 +116,12 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
     if tally.filter.starts_with("order") {
         order::run(ctx, tally)?;
         requests::run(ctx, tally)?;
+    }
+    // Two more kernels, so only when asked for.
+    if tally.filter.starts_with("lean") {
+        for level in ["linux", "byb"] {
+            lean::run(ctx, level, tally);
+        }
     }
     anyhow::ensure!(!interrupt::requested(), "interrupted after {} tests", tally.passed + tally.failed);
     Ok(())
