@@ -5,14 +5,14 @@ use object::{Object, ObjectSymbol, SymbolKind};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// How many of the kernel's initialisation functions are shown.
-const SHOWN: usize = 15;
+/// What is worth a line: initialisation functions with fewer instructions are not shown.
+const MIN_INSTRUCTIONS: u64 = 100_000;
 
 /// The instructions of a boot up to the first process, and of the dearest initialisation functions. The console's own, some
 /// thousand a line, are among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phases {
-    /// Up to the kernel's first line that has a time, up to the first initialisation function, up to the first process.
+    /// Up to the first initialisation function, and up to the first process.
     pub marks: Vec<(&'static str, u64)>,
     /// Name and instructions, the dearest first.
     pub functions: Vec<(String, u64)>,
@@ -26,7 +26,7 @@ impl Phases {
         let known = [("up to the first initcall", first("calling ")), ("up to the first process", first("Run /init"))];
         let mut functions: Vec<_> = times.iter().filter_map(|(_, text)| initcall(text, symbols)).collect();
         functions.sort_by_key(|(_, instructions)| std::cmp::Reverse(*instructions));
-        functions.truncate(SHOWN);
+        functions.retain(|(_, instructions)| *instructions >= MIN_INSTRUCTIONS);
         let marks = known.into_iter().filter_map(|(name, time)| Some((name, time?))).collect();
         Phases { marks, functions }
     }

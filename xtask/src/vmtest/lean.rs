@@ -13,8 +13,9 @@ const MEMORY_MIB: u32 = 48;
 const MAX_COMPRESSED_BYTES: u64 = 6_000_000;
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 /// Enough that memory in use grows by megabytes.
-const KEYS: usize = 200;
-const VALUE_BYTES: usize = 16 << 10;
+const KEYS: usize = 400;
+/// The largest that an answer is shown with whole.
+const VALUE_BYTES: usize = 8 << 10;
 
 /// All tests of the lean footing at a level.
 pub fn run(ctx: &Ctx, level: &str, tally: &mut Tally) {
