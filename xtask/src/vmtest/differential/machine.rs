@@ -23,7 +23,7 @@ const PIECE_BYTES: usize = 64 << 10;
 /// At most 256 KiB in the buffer to a peer that does not read, instead of 4 MiB: a server has to wait for a stalling client
 /// after fewer bytes, and writes a large answer in many parts.
 const SMALL_SEND_BUFFERS: &str = "echo 4096 16384 262144 >/proc/sys/net/ipv4/tcp_wmem";
-/// How long one step may wait, and all scripts together. One level takes 5 to 15 s.
+/// How long one step may wait, and all scripts together; far more than either needs, for a host that is busy otherwise.
 const STEP_DEADLINE_S: u64 = 60;
 const DEADLINE: Duration = Duration::from_secs(600);
 
