@@ -17,7 +17,8 @@ use anyhow::Result;
 const SUITES: &[&str] = &["behaviour", "redis", "memcached"];
 
 /// What the names of tests begin with.
-const GROUPS: [&str; 9] = ["unit", "linux", "base", "byb", "ret", "shortcut", "differential", "order", "lean"];
+const GROUPS: [&str; 10] =
+    ["unit", "linux", "base", "byb", "ret", "ret-byb", "shortcut", "differential", "order", "lean"];
 
 /// Counts outcomes and prints each as it comes.
 #[derive(Debug)]
@@ -93,7 +94,8 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
     if tally.filter.starts_with("linux/") {
         behaviour::run(ctx, "linux", 1, tally)?;
     }
-    for (level, cpus) in [("base", 1), ("byb", 1), ("base", 2), ("byb", 2), ("ret", 2), ("shortcut", 2)] {
+    for (level, cpus) in [("base", 1), ("byb", 1), ("base", 2), ("byb", 2), ("ret", 2), ("ret-byb", 2), ("shortcut", 2)]
+    {
         if (!quick || (level == "byb" && cpus == 1)) && !interrupt::requested() {
             behaviour::run(ctx, level, cpus, tally)?;
         }
