@@ -8,7 +8,7 @@ use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::ldwrap::OBJECT_SUFFIX;
 use crate::recipe::Recipe;
-use crate::{library, process, toolchain, unpack};
+use crate::{library, prebuilt, process, toolchain, unpack};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::fs;
@@ -46,6 +46,9 @@ pub fn editable_source(ctx: &Ctx, app: &App) -> Result<PathBuf> {
 
 /// Builds an application.
 pub fn build_app(ctx: &Ctx, app: &App) -> Result<BuiltApp> {
+    if let Some(dir) = prebuilt::find(&format!("app/{}", app.name)) {
+        return built_in(app, &dir);
+    }
     build(ctx, app, |recipe| collect(ctx, app, recipe.tree))
 }
 
@@ -150,12 +153,18 @@ fn collect(ctx: &Ctx, app: &App, tree: &Path) -> Result<BuiltApp> {
         }
     }
     let key = Key::new("built-app-v1").file(&executable)?.file(&object)?;
-    let name = app.build.executable.file_name().context("`build.executable` names no file")?;
     let dir = ctx.cache.step(&format!("built-{}", app.name), &key, |out| {
-        fs::copy(&executable, out.join(name)).context("copying the program")?;
-        fs::copy(&object, out.join("app.o")).context("copying the partial link")?;
+        let place = built_in(app, out)?;
+        fs::copy(&executable, place.executable).context("copying the program")?;
+        fs::copy(&object, place.object).context("copying the partial link")?;
         Ok(())
     })?;
+    built_in(app, &dir)
+}
+
+/// The results' places in a folder that holds nothing else.
+fn built_in(app: &App, dir: &Path) -> Result<BuiltApp> {
+    let name = app.build.executable.file_name().context("`build.executable` names no file")?;
     Ok(BuiltApp { executable: dir.join(name), object: dir.join("app.o") })
 }
 

@@ -1,7 +1,7 @@
 //! The command line: the general options and one variant per subcommand.
 
 use crate::ctx::{Ctx, Install};
-use crate::{audit, bench, boot, build, clean, configure, doctor, fetch, link, report, run, test};
+use crate::{audit, bench, boot, build, clean, configure, doctor, fetch, link, part, report, run, test};
 use anyhow::Result;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -41,6 +41,8 @@ enum Command {
     Configure(configure::Args),
     /// Link an application into the kernel that is built already.
     Link(link::Args),
+    /// Build one part of an image into a folder, for build systems that keep parts themselves.
+    Part(part::Args),
     /// Boot an image that is built already.
     Boot(boot::Args),
     /// Remove what was built, and what was downloaded if asked.
@@ -50,9 +52,9 @@ enum Command {
 impl Command {
     /// Whether the command needs compilers and the virtual machine; `run` looks at its ports before it installs anything.
     fn builds_or_boots(&self) -> bool {
-        use Command::{Bench, Boot, Build, Configure, Link, Test};
+        use Command::{Bench, Boot, Build, Configure, Link, Part, Test};
         match self {
-            Build(_) | Test(_) | Configure(_) | Link(_) | Boot(_) => true,
+            Build(_) | Test(_) | Configure(_) | Link(_) | Part(_) | Boot(_) => true,
             Bench(args) => !args.only_this_host(),
             _ => false,
         }
@@ -82,6 +84,7 @@ pub fn main() -> Result<()> {
         Command::Fetch(args) => fetch::run(&ctx, args),
         Command::Configure(args) => configure::run(&ctx, args),
         Command::Link(args) => link::run(&ctx, args),
+        Command::Part(args) => part::run(&ctx, args),
         Command::Boot(args) => boot::run(&ctx, args),
         Command::Clean(args) => clean::run(&ctx, args),
     }

@@ -5,7 +5,7 @@ mod fragment;
 use crate::config::{Footing, KernelFlavour};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
-use crate::{kernel, process};
+use crate::{kernel, prebuilt, process};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::PathBuf;
@@ -37,7 +37,18 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
 
 /// The complete configuration of a flavour on a footing, as a file in the cache.
 pub fn config(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Result<PathBuf> {
-    let requests = fragment::read(&fragments(ctx, flavour, footing))?;
+    config_with(ctx, flavour, footing, &[])
+}
+
+/// The same with more fragments of kernel/config, named without their extension.
+pub fn config_with(ctx: &Ctx, flavour: KernelFlavour, footing: Footing, extra: &[String]) -> Result<PathBuf> {
+    let plain = footing == Footing::Full && extra.is_empty();
+    if let Some(config) = prebuilt::find(&format!("config/{flavour}/config")).filter(|_| plain) {
+        return Ok(config);
+    }
+    let mut fragments = fragments(ctx, flavour, footing);
+    fragments.extend(extra.iter().map(|name| ctx.repo.root.join(format!("kernel/config/{name}.config"))));
+    let requests = fragment::read(&fragments)?;
     let asked = fragment::render(&requests);
     // Kconfig asks the compiler what it can do, so another compiler may give another configuration.
     let key = kernel::source_key(ctx, flavour)?.str("configure-v1").str(&asked).str(&kernel::compiler()?);

@@ -5,7 +5,7 @@ mod needs;
 
 use crate::ctx::{Ctx, Install};
 use crate::failure::Failure;
-use crate::process;
+use crate::{prebuilt, process};
 use anyhow::{Context, Result};
 use needs::{NEEDS, Places, packages};
 use std::ffi::CString;
@@ -74,6 +74,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
 
 /// Makes the machine ready to build and boot: installs what is missing when that is allowed, else names it.
 pub fn prepare(ctx: &Ctx) -> Result<()> {
+    if prebuilt::in_use() {
+        return Ok(());
+    }
     check_space(ctx)?;
     let places = Places::of_this_machine();
     if !places.missing().is_empty() || !missing_rust_targets().is_empty() {

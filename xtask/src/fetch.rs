@@ -7,6 +7,7 @@ use crate::apt;
 use crate::config::Source;
 use crate::ctx::Ctx;
 use crate::failure::Failure;
+use crate::prebuilt;
 use anyhow::{Context, Result};
 use download::Outcome;
 use sha2::{Digest, Sha256};
@@ -39,6 +40,16 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
 /// A tarball that was put into the cache by hand is taken when its hash fits. One whose hash does not fit is moved
 /// aside and reported, so that the next call downloads.
 pub fn fetch(ctx: &Ctx, source: &Source) -> Result<PathBuf> {
+    if let Some(path) = prebuilt::find(&format!("sources/{}", source.file)) {
+        let found = sha256(&path)?;
+        anyhow::ensure!(
+            found == source.sha256,
+            "{} has SHA-256 {found}, but {} was expected",
+            path.display(),
+            source.sha256
+        );
+        return Ok(path);
+    }
     let dir = ctx.cache.sources();
     fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
     let path = dir.join(&source.file);

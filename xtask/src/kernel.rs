@@ -4,7 +4,7 @@ use crate::cache::Key;
 use crate::config::{Footing, KernelFlavour};
 use crate::ctx::Ctx;
 use crate::patches::Series;
-use crate::{configure, fetch, process, unpack};
+use crate::{configure, fetch, prebuilt, process, unpack};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,9 @@ pub struct KernelBuild {
 
 /// The source tree of a flavour: the pinned tree, for `Ukl` with the patch series.
 pub fn kernel_source(ctx: &Ctx, flavour: KernelFlavour) -> Result<PathBuf> {
+    if let Some(tree) = prebuilt::find(&format!("kernel-source/{flavour}")) {
+        return Ok(tree);
+    }
     let source = ctx.repo.kernel()?.source;
     match flavour {
         KernelFlavour::Vanilla => unpack::unpacked(ctx, &source),

@@ -6,7 +6,7 @@ use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::recipe::Recipe;
 use crate::toolchain::Toolchain;
-use crate::{process, unpack};
+use crate::{prebuilt, process, unpack};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,9 @@ use std::process::Command;
 /// The folder with the library's `include` and `lib`. Archives made by the applications' compiler serve both links of a
 /// program, that of the process and that for the kernel.
 pub fn library(ctx: &Ctx, toolchain: &Toolchain, library: &Library) -> Result<PathBuf> {
+    if let Some(dir) = prebuilt::find(&format!("library/{}", library.name)) {
+        return Ok(dir);
+    }
     let key = Key::new("library-v1")
         .str(&toolchain.dir.to_string_lossy())
         .str(&library.source.sha256)
@@ -25,21 +28,31 @@ pub fn library(ctx: &Ctx, toolchain: &Toolchain, library: &Library) -> Result<Pa
     ctx.cache.step(&kind, &key, |out| {
         // Outside the step: when the build fails, its tree stays for whoever looks for the reason.
         let work = ctx.cache.work(&format!("build-{kind}"), &key)?;
-        let (tree, destdir) = (work.path.join("tree"), work.path.join("installed"));
-        remove(&tree)?;
-        remove(&destdir)?;
-        let pristine = unpack::unpacked(ctx, &library.source)?;
-        process::run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(&pristine).arg(&tree))?;
-        let values = [("prefix", &prefix), ("destdir", &destdir)];
-        let values = values.map(|(name, path)| (name.to_owned(), path.to_string_lossy().into_owned())).into();
-        let recipe = Recipe { name: &library.name, toolchain, tree: &tree, work: &work.path, values };
-        recipe.run(ctx, "command", &library.build.commands)?;
-        let installed = destdir.join(prefix.strip_prefix("/").context("the cache's path is not absolute")?);
-        check(library, &installed)?;
-        process::run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(installed.join(".")).arg(out))?;
-        remove(&tree)?;
-        remove(&destdir)
+        build(ctx, toolchain, library, (&work.path, out, &prefix))
     })
+}
+
+/// Builds the library in the first of these folders into the second one, which will be found at the third.
+pub fn build(
+    ctx: &Ctx,
+    toolchain: &Toolchain,
+    library: &Library,
+    (work, out, prefix): (&Path, &Path, &Path),
+) -> Result<()> {
+    let (tree, destdir) = (work.join("tree"), work.join("installed"));
+    remove(&tree)?;
+    remove(&destdir)?;
+    let pristine = unpack::unpacked(ctx, &library.source)?;
+    process::run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(&pristine).arg(&tree))?;
+    let values = [("prefix", prefix), ("destdir", &destdir)];
+    let values = values.map(|(name, path)| (name.to_owned(), path.to_string_lossy().into_owned())).into();
+    let recipe = Recipe { name: &library.name, toolchain, tree: &tree, work, values };
+    recipe.run(ctx, "command", &library.build.commands)?;
+    let installed = destdir.join(prefix.strip_prefix("/").context("the cache's path is not absolute")?);
+    check(library, &installed)?;
+    process::run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(installed.join(".")).arg(out))?;
+    remove(&tree)?;
+    remove(&destdir)
 }
 
 /// The archives that the file promises are there.

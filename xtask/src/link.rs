@@ -9,7 +9,7 @@ use crate::config::{App, Footing, KernelFlavour, Level};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::kernel::{self, KernelBuild};
-use crate::process;
+use crate::{prebuilt, process};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,18 +32,23 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let app = ctx.repo.app(&args.app)?;
     let level = ctx.repo.level(&args.level)?;
     if args.object {
-        if level.kernel != KernelFlavour::Ukl {
-            return Err(Failure::usage(
-                format!("level `{}` links nothing into its kernel", level.name),
-                "name a level with kernel = \"ukl\"",
-            ));
-        }
-        println!("{}", object::level_object(ctx, &app, &app::build_app(ctx, &app)?, &level)?.display());
+        println!("{}", object(ctx, &app, &level)?.display());
         return Ok(());
     }
     let image = image(ctx, &app, &level)?;
     println!("{}", image.bzimage.display());
     Ok(())
+}
+
+/// The object of an application at a level: what `make UKL_APP=` takes.
+pub fn object(ctx: &Ctx, app: &App, level: &Level) -> Result<PathBuf> {
+    if level.kernel != KernelFlavour::Ukl {
+        return Err(Failure::usage(
+            format!("level `{}` links nothing into its kernel", level.name),
+            "name a level with kernel = \"ukl\"",
+        ));
+    }
+    object::level_object(ctx, app, &app::build_app(ctx, app)?, level)
 }
 
 /// A bootable kernel.
@@ -68,6 +73,9 @@ pub fn image_on(ctx: &Ctx, app: &App, level: &Level, footing: Footing) -> Result
             format!("{} does not run at level `{}`: {reason}", app.name, level.name),
             format!("use another level, or remove the line from {}", app.dir.join("app.toml").display()),
         ));
+    }
+    if let Some(dir) = prebuilt::find(&format!("image/{}/{}", app.name, level.name)) {
+        return Ok(Image { bzimage: dir.join("bzImage"), vmlinux: dir.join("vmlinux") });
     }
     let built = app::build_app(ctx, app)?;
     let kernel = kernel::kernel(ctx, level.kernel, footing)?;

@@ -2,7 +2,7 @@
 
 use crate::cache::Key;
 use crate::ctx::Ctx;
-use crate::{process, unpack};
+use crate::{prebuilt, process, unpack};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,10 @@ const EMPTY: &[&str] = &["m", "rt", "pthread", "crypt", "util", "xnet", "resolv"
 
 /// The installed library: `lib/libc.a`, and for processes `lib/crt1.o`, ..., `include/`.
 pub fn musl(ctx: &Ctx, flavour: Flavour) -> Result<PathBuf> {
+    let part = if flavour == Flavour::Kernel { "musl/kernel" } else { "musl/process" };
+    if let Some(installed) = prebuilt::find(part) {
+        return Ok(installed);
+    }
     let source = ctx.repo.source("app-runtime/musl.toml")?;
     let overlay = ctx.repo.root.join("app-runtime/musl");
     let mut key = Key::new("musl-v1").str(&source.sha256).str(FLAGS);

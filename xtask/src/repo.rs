@@ -27,6 +27,10 @@ impl SourceOwner {
 impl Repo {
     /// The checkout this program was started for: cargo's, else the one around the current directory.
     pub fn find() -> Result<Self> {
+        // For whoever installs this program away from its checkout; taken as it is.
+        if let Some(root) = std::env::var_os("UKL_REPO").filter(|root| !root.is_empty()) {
+            return Ok(Repo { root: root.into() });
+        }
         let cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
         let here = std::env::current_dir().context("finding the current directory")?;
         cargo

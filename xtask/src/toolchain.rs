@@ -14,7 +14,7 @@ use crate::cache::Key;
 use crate::config::KernelFlavour;
 use crate::ctx::Ctx;
 use crate::musl::{self, Flavour};
-use crate::{kernel, process, syscalls};
+use crate::{kernel, prebuilt, process, syscalls};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -54,11 +54,13 @@ const REFUSED_FLAGS: &str = "%<fPIC %<fpic %<fPIE %<fpie %<pie %<static-pie %<rd
 
 /// Builds the toolchain if its parts have changed.
 pub fn toolchain(ctx: &Ctx) -> Result<Toolchain> {
+    if let Some(dir) = prebuilt::find("toolchain") {
+        return Ok(Toolchain { dir });
+    }
     let libraries = [musl::musl(ctx, Flavour::Process)?, musl::musl(ctx, Flavour::Kernel)?];
     let headers = kernel_headers(ctx)?;
     let runtime = ctx.repo.root.join("app-runtime");
-    let calls = syscalls::read(&kernel::kernel_source(ctx, KernelFlavour::Vanilla)?)?;
-    let stubs = [("base", syscalls::stubs(&calls)), ("bypass", syscalls::dispatch(&calls))];
+    let stubs = stubs(ctx)?;
     let mut key = Key::new("toolchain-v4")
         .str(&stubs[0].1)
         .str(&stubs[1].1)
@@ -71,27 +73,41 @@ pub fn toolchain(ctx: &Ctx) -> Result<Toolchain> {
     key = key.tree(&runtime.join("src"))?.tree(&runtime.join("include"))?;
     key = key.file(&runtime.join("Cargo.toml"))?.file(&runtime.join("app.lds"))?;
     let place = ctx.cache.step_path("toolchain", &key);
-    let dir = ctx.cache.step("toolchain", &key, |out| {
-        for (name, library) in ["linux", "ukl"].iter().zip(&libraries) {
-            let lib = out.join(name).join("lib");
-            copy(&library.join("lib"), &lib)?;
-            runtime_library(&runtime, out, name)?;
-        }
-        copy(&libraries[0].join("include"), &out.join("include"))?;
-        copy(&headers.join("include"), &out.join("include"))?;
-        copy(&runtime.join("include"), &out.join("include"))?;
-        write(&out.join("app.lds"), &fs::read_to_string(runtime.join("app.lds"))?)?;
-        for (name, text) in &stubs {
-            let source = out.join(name).with_extension("s");
-            write(&source, text)?;
-            process::run(Command::new("gcc").arg("-c").arg(&source).arg("-o").arg(source.with_extension("o")))?;
-        }
-        fs::create_dir(out.join("bin"))?;
-        // A copy: cargo may replace or remove the running program while make still calls the linker.
-        fs::copy("/proc/self/exe", out.join("bin/ld")).context("copying this program as `ld`")?;
-        driver(out, &place)
-    })?;
+    let dir = ctx.cache.step("toolchain", &key, |out| assemble(ctx, out, &place))?;
     Ok(Toolchain { dir })
+}
+
+/// Builds the toolchain into `out`, a folder that will be found at `place`.
+pub fn assemble(ctx: &Ctx, out: &Path, place: &Path) -> Result<()> {
+    let libraries = [musl::musl(ctx, Flavour::Process)?, musl::musl(ctx, Flavour::Kernel)?];
+    let headers = kernel_headers(ctx)?;
+    let runtime = ctx.repo.root.join("app-runtime");
+    let runtime = runtime.as_path();
+    let stubs = stubs(ctx)?;
+    for (name, library) in ["linux", "ukl"].iter().zip(&libraries) {
+        let lib = out.join(name).join("lib");
+        copy(&library.join("lib"), &lib)?;
+        runtime_library(runtime, out, name)?;
+    }
+    copy(&libraries[0].join("include"), &out.join("include"))?;
+    copy(&headers.join("include"), &out.join("include"))?;
+    copy(&runtime.join("include"), &out.join("include"))?;
+    write(&out.join("app.lds"), &fs::read_to_string(runtime.join("app.lds"))?)?;
+    for (name, text) in &stubs {
+        let source = out.join(name).with_extension("s");
+        write(&source, text)?;
+        process::run(Command::new("gcc").arg("-c").arg(&source).arg("-o").arg(source.with_extension("o")))?;
+    }
+    fs::create_dir(out.join("bin"))?;
+    // A copy: cargo may replace or remove the running program while make still calls the linker.
+    fs::copy("/proc/self/exe", out.join("bin/ld")).context("copying this program as `ld`")?;
+    driver(out, place)
+}
+
+/// The system-call stubs, by the name of their file.
+fn stubs(ctx: &Ctx) -> Result<[(&'static str, String); 2]> {
+    let calls = syscalls::read(&kernel::kernel_source(ctx, KernelFlavour::Vanilla)?)?;
+    Ok([("base", syscalls::stubs(&calls)), ("bypass", syscalls::dispatch(&calls))])
 }
 
 /// Writes the specs file and the compiler driver. They name the toolchain's final place.
@@ -150,7 +166,10 @@ fn runtime_library(runtime: &Path, out: &Path, flavour: &str) -> Result<()> {
 }
 
 /// The kernel's headers for user space: Redis and busybox include some of them.
-fn kernel_headers(ctx: &Ctx) -> Result<PathBuf> {
+pub fn kernel_headers(ctx: &Ctx) -> Result<PathBuf> {
+    if let Some(dir) = prebuilt::find("kernel-headers") {
+        return Ok(dir);
+    }
     let pin = ctx.repo.kernel()?;
     let key = Key::new("kernel-headers-v1").str(&pin.source.sha256);
     ctx.cache.step("kernel-headers", &key, |out| {

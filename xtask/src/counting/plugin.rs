@@ -1,7 +1,7 @@
 //! The programs of this workspace that a measurement or a test needs, built by cargo beside this one.
 
 use crate::ctx::Ctx;
-use crate::process;
+use crate::{prebuilt, process};
 use anyhow::{Context, Result, ensure};
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,11 +11,17 @@ const GUEST_TARGET: &str = "x86_64-unknown-linux-musl";
 
 /// QEMU's plug-in.
 pub fn build(ctx: &Ctx) -> Result<PathBuf> {
+    if let Some(plugin) = prebuilt::find("counter/libukl_counter.so") {
+        return Ok(plugin);
+    }
     cargo(ctx, &["rustc", "--lib", "--crate-type", "cdylib", "--package", "ukl-counter"], "release/libukl_counter.so")
 }
 
 /// The program that asks the server, for the guest.
 pub fn load_generator(ctx: &Ctx) -> Result<PathBuf> {
+    if let Some(program) = prebuilt::find("loadgen/ukl-loadgen") {
+        return Ok(program);
+    }
     guest_program(ctx, "ukl-loadgen")
 }
 
