@@ -10,7 +10,7 @@ let
       lib.filterAttrs (file: _: lib.hasSuffix ".toml" file) (builtins.readDir dir)
     );
 
-  # The checkout's files at and below these paths. A change of any other rebuilds nothing.
+  # The checkout's files at and below these paths, without those of Nix. A change of any other rebuilds nothing.
   tree =
     paths:
     builtins.path {
@@ -21,7 +21,8 @@ let
         let
           here = lib.removePrefix "${toString ./.}/" path;
         in
-        lib.any (
+        !lib.hasSuffix ".nix" here
+        && lib.any (
           wanted: here == wanted || lib.hasPrefix "${wanted}/" here || lib.hasPrefix "${here}/" wanted
         ) paths;
     };

@@ -6,16 +6,18 @@
   rustToolchain,
 }:
 let
-  musl = flavour: description: part {
-    name = "musl/${flavour}";
-    inherit description;
-    product = "lib/libc.a";
-    paths = [
-      "app-runtime/musl.toml"
-      "app-runtime/musl"
-    ];
-    needs = [ (pin ./musl.toml) ];
-  };
+  musl =
+    flavour: description:
+    part {
+      name = "musl/${flavour}";
+      inherit description;
+      product = "lib/libc.a";
+      paths = [
+        "app-runtime/musl.toml"
+        "app-runtime/musl"
+      ];
+      needs = [ (pin ./musl.toml) ];
+    };
   musl-process = musl "process" "musl as published, for ordinary processes";
   musl-kernel = musl "kernel" "musl for programs that are linked into the kernel";
 in

@@ -179,7 +179,9 @@ let
       named = builtins.seq (lookUp "level" "kernel/levels" levels level) known.byLevel.${level} or null;
     in
     if named == null then
-      throw "ukl: application `${app}` does not run at level `${level}`: ${known.manifest.skip_levels.${level}}"
+      throw "ukl: application `${app}` does not run at level `${level}`: ${
+        known.manifest.skip_levels.${level}
+      }"
     else
       named.value;
 in
@@ -216,7 +218,9 @@ in
       value =
         v:
         if builtins.isAttrs v then
-          "{ ${lib.concatStringsSep ", " (lib.mapAttrsToList (key: v: "${builtins.toJSON key} = ${value v}") v)} }"
+          "{ ${
+            lib.concatStringsSep ", " (lib.mapAttrsToList (key: v: "${builtins.toJSON key} = ${value v}") v)
+          } }"
         else
           builtins.toJSON v;
       owner = writeText "app.toml" (
@@ -257,15 +261,13 @@ in
           loadgen
         ]
       )
-      (
-        tree (
-          files
-          ++ [
-            "docs"
-            "libraries"
-          ]
-          ++ map (name: "apps/${name}") measured
-        )
-      )
+      (tree (
+        files
+        ++ [
+          "docs"
+          "libraries"
+        ]
+        ++ map (name: "apps/${name}") measured
+      ))
       ''exec xtask bench "$@"'';
 }

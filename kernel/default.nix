@@ -64,7 +64,9 @@ let
         cp -a . $out/kernel-source/${flavour}
         test -s $out/kernel-source/${flavour}/MAINTAINERS
       '';
-      meta = meta "Linux ${version}${lib.optionalString (flavour != "vanilla") " with the patches of ukl"}";
+      meta = meta "Linux ${version}${
+        lib.optionalString (flavour != "vanilla") " with the patches of ukl"
+      }";
     }
   );
 
@@ -148,6 +150,9 @@ let
           "vmlinux"
         ]
         ++ lib.optional (app != null) "UKL_APP=${app}";
+        passthru = old.passthru // {
+          configuration = config;
+        };
         preBuild = ''
           ${old.preBuild or ""}
           ${lib.optionalString (app != null) ''

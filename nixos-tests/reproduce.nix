@@ -8,7 +8,9 @@ let
     preBuild = "export NIX_BUILD_CORES=1";
   });
 in
-pkgs.runCommand "ukl-test-reproduce" { meta = ukl.meta "two builds of an image are the same bytes"; } ''
-  cmp ${image.kernel}/bzImage ${again}/bzImage
-  sha256sum ${image.kernel}/bzImage ${again}/bzImage > $out
-''
+pkgs.runCommand "ukl-test-reproduce"
+  { meta = ukl.meta "two builds of an image are the same bytes"; }
+  ''
+    cmp ${image.kernel}/bzImage ${again}/bzImage
+    sha256sum ${image.kernel}/bzImage ${again}/bzImage > $out
+  ''

@@ -8,7 +8,10 @@ owner:
 let
   inherit ((builtins.fromTOML (builtins.readFile owner)).source) package file sha256;
   folder =
-    if lib.hasPrefix "lib" package then builtins.substring 0 4 package else builtins.substring 0 1 package;
+    if lib.hasPrefix "lib" package then
+      builtins.substring 0 4 package
+    else
+      builtins.substring 0 1 package;
   tarball = fetchurl {
     name = file;
     inherit sha256;

@@ -21,12 +21,17 @@
       inherit (pkgs) lib stdenv;
 
       vendor =
-        src:
+        cargoLock:
         let
-          lock = builtins.fromTOML (builtins.readFile (src + "/Cargo.lock"));
+          lock = builtins.fromTOML (builtins.readFile cargoLock);
           crates = lib.filter (package: package ? checksum) lock.package;
           crate =
-            { name, version, checksum, ... }:
+            {
+              name,
+              version,
+              checksum,
+              ...
+            }:
             let
               tarball = pkgs.fetchurl {
                 name = "${name}-${version}.crate";
@@ -47,7 +52,11 @@
           cargo =
             suffix: command: attrs:
             stdenv.mkDerivation (
-              builtins.removeAttrs attrs [ "cargoArtifacts" "strictDeps" ]
+              builtins.removeAttrs attrs [
+                "cargoArtifacts"
+                "cargoLock"
+                "strictDeps"
+              ]
               // {
                 pname = "${attrs.pname}${suffix}";
                 nativeBuildInputs = [ toolchain ] ++ attrs.nativeBuildInputs or [ ];
@@ -57,7 +66,7 @@
                   echo '[source.crates-io]
                   replace-with = "vendored"
                   [source.vendored]
-                  directory = "${vendor attrs.src}"' > $CARGO_HOME/config.toml
+                  directory = "${vendor attrs.cargoLock}"' > $CARGO_HOME/config.toml
                 '';
                 buildPhase = command;
                 installPhase = ''
@@ -86,7 +95,8 @@
               // attrs
             );
           cargoFmt = cargo "-fmt" "cargo fmt --all --check";
-          cargoClippy = attrs: cargo "-clippy" "cargo clippy --release ${extra attrs} ${attrs.cargoClippyExtraArgs}" attrs;
+          cargoClippy =
+            attrs: cargo "-clippy" "cargo clippy --release ${extra attrs} ${attrs.cargoClippyExtraArgs}" attrs;
           cargoTest = attrs: cargo "-test" "cargo test --release ${extra attrs}" attrs;
         };
     in

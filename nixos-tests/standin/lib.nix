@@ -48,8 +48,7 @@ rec {
   nameValuePair = name: value: { inherit name value; };
   mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);
   mapAttrs' = f: set: listToAttrs (mapAttrsToList f set);
-  filterAttrs =
-    keep: set: removeAttrs set (filter (name: !keep name set.${name}) (attrNames set));
+  filterAttrs = keep: set: removeAttrs set (filter (name: !keep name set.${name}) (attrNames set));
   genAttrs = names: f: listToAttrs (map (name: nameValuePair name (f name)) names);
   concatMapAttrs = f: set: foldl' (all: one: all // one) { } (mapAttrsToList f set);
 
@@ -66,10 +65,7 @@ rec {
     prefix: text: if hasPrefix prefix text then substring (stringLength prefix) (-1) text else text;
   removeSuffix =
     suffix: text:
-    if hasSuffix suffix text then
-      substring 0 (stringLength text - stringLength suffix) text
-    else
-      text;
+    if hasSuffix suffix text then substring 0 (stringLength text - stringLength suffix) text else text;
   splitString =
     separator: text:
     filter isString (split (replaceStrings [ "." "+" "*" ] [ "\\." "\\+" "\\*" ] separator) text);
@@ -89,7 +85,8 @@ rec {
     concatStringsSep "." (genList part n);
 
   getExe =
-    package: "${package}/bin/${package.meta.mainProgram or (throw "${package.name} has no meta.mainProgram")}";
+    package:
+    "${package}/bin/${package.meta.mainProgram or (throw "${package.name} has no meta.mainProgram")}";
   licenses.gpl2Only.spdxId = "GPL-2.0-only";
   platforms.linux = [ "x86_64-linux" ];
 
@@ -106,7 +103,11 @@ rec {
       result = f arguments;
     in
     if builtins.isAttrs result then
-      result // { override = change: makeOverridable f (arguments // (if isFunction change then change arguments else change)); }
+      result
+      // {
+        override =
+          change: makeOverridable f (arguments // (if isFunction change then change arguments else change));
+      }
     else
       result;
 

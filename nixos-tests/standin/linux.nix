@@ -21,7 +21,7 @@ stdenv.mkDerivation {
   patches = map (patch: patch.patch) kernelPatches;
   nativeBuildInputs = [ ];
   hardeningDisable = [ "all" ];
-  postPatch = ''sed -i Makefile -e 's|--build-id=[^ ]*|--build-id=none|' '';
+  postPatch = "sed -i Makefile -e 's|--build-id=[^ ]*|--build-id=none|' ";
   makeFlags = [
     "O=$(buildRoot)"
     "ARCH=x86_64"

@@ -32,13 +32,111 @@ let
 
   # What nixpkgs' standard environment has.
   tools = host "stdenv" (
-    [ "bash" "sh" "env" "cat" "chmod" "chown" "cmp" "comm" "cp" "cut" "date" "dd" "diff" "dirname" "basename" "du" "echo" ]
-    ++ [ "expr" "false" "find" "xargs" "file" "fold" "gawk" "awk" "grep" "egrep" "fgrep" "sed" "tar" "gzip" "gunzip" "xz" ]
-    ++ [ "bzip2" "head" "id" "install" "join" "ln" "ls" "make" "mkdir" "mkfifo" "mktemp" "mv" "nice" "nl" "nproc" "od" ]
-    ++ [ "paste" "patch" "printf" "pwd" "readlink" "realpath" "rm" "rmdir" "seq" "sha256sum" "sleep" "sort" "split" "stat" ]
-    ++ [ "tail" "tee" "test" "touch" "tr" "true" "truncate" "tsort" "uname" "uniq" "wc" "which" "whoami" "yes" "hostname" ]
+    [
+      "bash"
+      "sh"
+      "env"
+      "cat"
+      "chmod"
+      "chown"
+      "cmp"
+      "comm"
+      "cp"
+      "cut"
+      "date"
+      "dd"
+      "diff"
+      "dirname"
+      "basename"
+      "du"
+      "echo"
+    ]
+    ++ [
+      "expr"
+      "false"
+      "find"
+      "xargs"
+      "file"
+      "fold"
+      "awk"
+      "grep"
+      "egrep"
+      "fgrep"
+      "sed"
+      "tar"
+      "gzip"
+      "gunzip"
+      "xz"
+    ]
+    ++ [
+      "bzip2"
+      "head"
+      "id"
+      "install"
+      "join"
+      "ln"
+      "ls"
+      "make"
+      "mkdir"
+      "mkfifo"
+      "mktemp"
+      "mv"
+      "nice"
+      "nl"
+      "nproc"
+      "od"
+    ]
+    ++ [
+      "paste"
+      "patch"
+      "printf"
+      "pwd"
+      "readlink"
+      "realpath"
+      "rm"
+      "rmdir"
+      "seq"
+      "sha256sum"
+      "sleep"
+      "sort"
+      "split"
+      "stat"
+    ]
+    ++ [
+      "tail"
+      "tee"
+      "test"
+      "touch"
+      "tr"
+      "true"
+      "truncate"
+      "tsort"
+      "uname"
+      "uniq"
+      "wc"
+      "whoami"
+      "yes"
+      "hostname"
+    ]
     # Its compiler.
-    ++ [ "gcc" "cc" "g++" "cpp" "ar" "as" "ld" "ld.bfd" "nm" "objcopy" "objdump" "ranlib" "readelf" "size" "strings" "strip" ]
+    ++ [
+      "gcc"
+      "cc"
+      "g++"
+      "cpp"
+      "ar"
+      "as"
+      "ld"
+      "ld.bfd"
+      "nm"
+      "objcopy"
+      "objdump"
+      "ranlib"
+      "readelf"
+      "size"
+      "strings"
+      "strip"
+    ]
   );
   stdenv = import ./stdenv.nix { inherit lib tools; };
   runCommand =
@@ -57,7 +155,10 @@ in
   runCommandCC = runCommand;
 
   bc = host "bc" [ "bc" ];
-  binutils = host "binutils" [ "ld" "objcopy" ];
+  binutils = host "binutils" [
+    "ld"
+    "objcopy"
+  ];
   bison = host "bison" [ "bison" ];
   bzip2 = host "bzip2" [ "bzip2" ];
   e2fsprogs = host "e2fsprogs" [ "mke2fs" ];
@@ -108,9 +209,7 @@ in
         ln -s ${entry.path} $out/${entry.name}
       '') entries
     );
-  writeText =
-    name: text:
-    runCommand name { inherit text; } ''printf %s "$text" > $out'';
+  writeText = name: text: runCommand name { inherit text; } ''printf %s "$text" > $out'';
   writeTextFile =
     {
       name,
@@ -155,7 +254,12 @@ in
         _: node:
         let
           config = node { pkgs = final; };
-          module = module: (module { inherit config lib; pkgs = final; }).config;
+          module =
+            module:
+            (module {
+              inherit config lib;
+              pkgs = final;
+            }).config;
         in
         map module config.imports
       ) nodes;
@@ -163,7 +267,9 @@ in
         echo "${name} boots NixOS, which this stand-in for nixpkgs does not have"
         exit 1
       '';
-      kernels = lib.concatMap (map (one: "${one.boot.kernelPackages.kernel}")) (builtins.attrValues evaluated);
+      kernels = lib.concatMap (map (one: "${one.boot.kernelPackages.kernel}")) (
+        builtins.attrValues evaluated
+      );
     in
     refused.overrideAttrs { inherit kernels; };
 }

@@ -32,7 +32,8 @@ let
           inputPath = lib.makeBinPath (inputs attrs);
           # As the real one does unless it is told otherwise.
           configureFlags =
-            lib.optional (!(attrs.dontDisableStatic or false)) "--disable-static" ++ attrs.configureFlags or [ ];
+            lib.optional (!(attrs.dontDisableStatic or false)) "--disable-static"
+            ++ attrs.configureFlags or [ ];
         }
       );
     in

@@ -35,6 +35,7 @@ mod memcached;
 mod model;
 mod musl;
 mod net;
+mod nixtest;
 mod part;
 mod patches;
 mod prebuilt;

@@ -1,0 +1,145 @@
+//! The flake, evaluated and built by a real Nix: `cargo xtask test nix`.
+//!
+//! The flake's inputs are overridden by nixos-tests/standin, because this has to work where only Debian's packages and crates
+//! can be fetched. What that proves and what it does not is in nixos-tests/standin/README.md.
+
+mod controls;
+mod install;
+mod lint;
+mod machine;
+
+use crate::ctx::Ctx;
+use crate::vm::interrupt;
+use crate::vmtest::Tally;
+use crate::{config::KernelFlavour, link};
+use anyhow::{Context, Result, ensure};
+use machine::Nix;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// What is built in the sandbox, by the name of the test. In the order of their needs, so that what fails is what is broken.
+const BUILDS: &[(&str, &str)] = &[
+    ("musl", "app-runtime.musl-kernel"),
+    ("redis", "ukl-redis-byb.built"),
+    ("memcached", "ukl-memcached-byb.built"),
+    ("kernel", "kernel"),
+    ("image", "ukl-redis-byb"),
+];
+/// The checks that are built: machines that boot inside a derivation.
+const CHECKS: &[&str] = &["boot", "redis"];
+
+/// Every test below `nix/`.
+pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
+    println!(
+        "nix: the inputs of the flake are nixos-tests/standin, which stands in for nixpkgs, crane and rust-overlay"
+    );
+    let nix = Nix::prepare(ctx)?;
+    if tally.wants("nix/format") || tally.wants("nix/dead-code") {
+        tally.check("nix/format", lint::format(ctx));
+        tally.check("nix/dead-code", lint::dead_code(ctx));
+    }
+    let mut test = |name: &str, outcome: &dyn Fn() -> Result<String>| {
+        let name = format!("nix/{name}");
+        if tally.wants(&name) && !interrupt::requested() {
+            tally.check(&name, outcome());
+        }
+    };
+    test("lock-is-complete", &|| lock(&nix));
+    test("every-output-evaluates", &|| evaluates(&nix));
+    test("images-are-applications-by-levels", &|| names(ctx, &nix));
+    test("unknown-names-are-named", &|| unknown(&nix));
+    for (name, output) in BUILDS {
+        test(&format!("build-{name}"), &|| built(&nix, &format!("packages.x86_64-linux.{output}")));
+    }
+    for control in controls::ALL {
+        test(&format!("control-{}", control.name), &|| control.fails(&nix));
+    }
+    for name in CHECKS {
+        test(&format!("check-{name}"), &|| built(&nix, &format!("checks.x86_64-linux.{name}")));
+    }
+    test("same-image", &|| same_image(ctx, &nix));
+    test("run-smoke", &|| smoke(&nix));
+    Ok(())
+}
+
+/// Every input is pinned, without asking the network; and without one of its pins the lock is not complete.
+fn lock(nix: &Nix) -> Result<String> {
+    let metadata = |checkout: &Path| {
+        let flake = format!("path:{}", checkout.display());
+        nix.plain(&["flake", "metadata", "--offline", "--no-update-lock-file", &flake])
+    };
+    metadata(nix.checkout()).context("the lock is not complete")?;
+    let changed = nix.changed("flake.lock", |text| text.replacen("\"crane\": \"crane\",", "", 1))?;
+    ensure!(metadata(&changed).is_err(), "a lock without one of the inputs was taken for complete");
+    Ok("the inputs of flake.nix with flake.lock; without one of them it is refused".to_owned())
+}
+
+/// Nix's own check of the outputs' shapes; what would be imported from a derivation is refused.
+fn evaluates(nix: &Nix) -> Result<String> {
+    nix.flake(nix.checkout(), &["flake", "check", "--no-build"], "")?;
+    let counted =
+        nix.eval("checks.x86_64-linux", "set: builtins.length (map (n: set.${n}.drvPath) (builtins.attrNames set))")?;
+    Ok(format!(
+        "every output of the flake with Nix's rules, {counted} checks to their derivations, nothing imported from one"
+    ))
+}
+
+/// The packages against the folders, as this program reads them.
+fn names(ctx: &Ctx, nix: &Nix) -> Result<String> {
+    let mut expected = BTreeSet::new();
+    let levels = ctx.repo.levels()?;
+    for app in ctx.repo.apps()? {
+        for level in levels.iter().filter(|level| !app.skip_levels.contains_key(&level.name)) {
+            expected.insert(match level.kernel {
+                KernelFlavour::Vanilla => format!("{}-{}", level.name, app.name),
+                KernelFlavour::Ukl => format!("ukl-{}-{}", app.name, level.name),
+            });
+        }
+    }
+    let found: BTreeSet<String> = serde_json::from_str(&nix.eval("packages.x86_64-linux", "builtins.attrNames")?)?;
+    let found: BTreeSet<_> =
+        found.into_iter().filter(|name| name.starts_with("ukl-") || name.starts_with("linux-")).collect();
+    ensure!(found == expected, "packages {found:?}; applications by levels are {expected:?}");
+    let undescribed = nix.eval(
+        "packages.x86_64-linux",
+        "set: builtins.filter (n: !(set.${n}.meta ? description)) (builtins.attrNames set)",
+    )?;
+    ensure!(undescribed.trim() == "[]", "packages without meta.description: {undescribed}");
+    Ok(format!("{} images with apps/ by kernel/levels/; every package has a description", found.len()))
+}
+
+fn unknown(nix: &Nix) -> Result<String> {
+    for (call, expected) in [
+        ("image: (image \"redis\" \"bybb\").name", "level `bybb` is not in kernel/levels; use one of: base, byb"),
+        ("image: (image \"reddis\" \"byb\").name", "application `reddis` is not in apps; use one of: behaviour"),
+    ] {
+        let Err(error) = nix.eval("lib.image", call) else { anyhow::bail!("{call} evaluates") };
+        let error = format!("{error:#}");
+        ensure!(error.contains(expected), "{call}: {error}; `{expected}` was expected");
+    }
+    Ok("what an unknown level and an unknown application are answered with their names and the known ones".to_owned())
+}
+
+/// Builds an output in the sandbox.
+fn built(nix: &Nix, output: &str) -> Result<String> {
+    let place = nix.build(nix.checkout(), output)?;
+    Ok(format!("{output} built in the sandbox with what it declares: {}", place.display()))
+}
+
+/// The image of the derivation and this program's own, from the same pins and compiler.
+fn same_image(ctx: &Ctx, nix: &Nix) -> Result<String> {
+    let theirs = nix.build(nix.checkout(), "packages.x86_64-linux.ukl-redis-byb")?.join("bzImage");
+    let ours = link::image(ctx, &ctx.repo.app("redis")?, &ctx.repo.level("byb")?)?.bzimage;
+    let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("reading {}", path.display()));
+    let (theirs, ours) = (read(&theirs)?, read(&ours)?);
+    let differing = theirs.iter().zip(&ours).filter(|(a, b)| a != b).count() + theirs.len().abs_diff(ours.len());
+    ensure!(differing == 0, "{differing} of {} bytes of Nix's bzImage and xtask's differ", ours.len());
+    Ok(format!("all {} bytes of Nix's bzImage of redis at byb with xtask's", ours.len()))
+}
+
+/// `nix run`, outside the sandbox, as a user types it.
+fn smoke(nix: &Nix) -> Result<String> {
+    let said = nix.flake(nix.checkout(), &["run"], "ukl-redis-byb -- --smoke")?;
+    ensure!(said.contains("smoke test of redis at level byb: passed"), "it printed {said:?}");
+    Ok("`nix run .#ukl-redis-byb -- --smoke` with the answers of smoke.toml".to_owned())
+}
