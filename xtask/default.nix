@@ -1,6 +1,5 @@
 # The program behind every step, and what holds for the Rust code of the repository.
 {
-  lib,
   craneLib,
   tree,
   meta,

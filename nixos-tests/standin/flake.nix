@@ -2,7 +2,7 @@
   description = "Stands in for nixpkgs, crane and rust-overlay where they cannot be fetched; see README.md";
 
   outputs =
-    { self }:
+    _:
     let
       lib = import ./lib.nix;
       crane = import ./crane.nix;

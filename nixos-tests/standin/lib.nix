@@ -2,7 +2,6 @@
 let
   inherit (builtins)
     attrNames
-    attrValues
     concatMap
     concatStringsSep
     elem

@@ -8,8 +8,8 @@
   config ? throw "a configuration that only a build knows would have to be imported from it",
   kernelPatches ? [ ],
   extraMeta ? { },
-  randstructSeed ? "",
   features ? { },
+  ...
 }:
 stdenv.mkDerivation {
   pname = "linux";
