@@ -1,7 +1,7 @@
 //! Builds one part of an image into a folder, for build systems that keep parts themselves, such as Nix.
 
 use crate::app::{self, BuiltApp};
-use crate::config::KernelFlavour;
+use crate::config::{Footing, KernelFlavour};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::musl::{self, Flavour};
@@ -43,7 +43,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         ["kernel-source", name] => keep(&kernel::kernel_source(ctx, flavour(name)?)?, &place),
         ["kernel-headers"] => keep(&toolchain::kernel_headers(ctx)?, &place),
         ["config", name] => {
-            let config = configure::config_with(ctx, flavour(name)?, &args.fragment)?;
+            let config = configure::config_with(ctx, flavour(name)?, Footing::Full, &args.fragment)?;
             keep(config.parent().context("a configuration has a folder")?, &place)
         }
         ["musl", "process"] => keep(&musl::musl(ctx, Flavour::Process)?, &place),
