@@ -51,7 +51,7 @@ pub fn config_with(ctx: &Ctx, flavour: KernelFlavour, footing: Footing, extra: &
     let requests = fragment::read(&fragments)?;
     let asked = fragment::render(&requests);
     // Kconfig asks the compiler what it can do, so another compiler may give another configuration.
-    let key = kernel::source_key(ctx, flavour)?.str("configure-v1").str(&asked).str(&kernel::compiler()?);
+    let key = kernel::source_key(ctx, flavour)?.str("configure-v2").str(&asked).str(&kernel::compiler()?);
     let step = ctx.cache.step(&format!("config-{flavour}"), &key, |out| {
         let source = kernel::kernel_source(ctx, flavour)?;
         let work = tempfile::tempdir_in(out).context("making a directory for Kconfig")?;

@@ -53,6 +53,9 @@ pub fn compiler() -> Result<String> {
     process::read(Command::new("gcc").arg("--version"))
 }
 
+/// Tools that the kernel's configuration would tell of if this machine has them. kernel/default.nix says the same to Nix.
+const ABSENT_TOOLS: [&str; 3] = ["RUSTC=absent", "BINDGEN=absent", "PAHOLE=absent"];
+
 /// `make` for a kernel tree, with everything pinned that would otherwise differ from build to build.
 pub fn make(ctx: &Ctx, source: &Path, output: &Path) -> Result<Command> {
     let stamp = ctx.repo.kernel()?.stamp;
@@ -62,6 +65,8 @@ pub fn make(ctx: &Ctx, source: &Path, output: &Path) -> Result<Command> {
     let mut make = Command::new("make");
     make.arg("-C").arg(source).arg(format!("O={}", output.display())).arg(format!("-j{}", ctx.jobs));
     make.args(["ARCH=x86_64", "LOCALVERSION="]);
+    // Kconfig records which of these there are, though nothing here is built with them: no machine has them.
+    make.args(ABSENT_TOOLS);
     // Options meant for some other make must not reach the kernel's.
     for variable in ["MAKEFLAGS", "MAKELEVEL", "MFLAGS", "CROSS_COMPILE", "KCFLAGS", "KCPPFLAGS", "KBUILD_OUTPUT"] {
         make.env_remove(variable);
