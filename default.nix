@@ -13,9 +13,9 @@ let
   # The checkout's files at and below these paths, without those of Nix. A change of any other rebuilds nothing.
   tree =
     paths:
-    builtins.path {
+    lib.cleanSourceWith {
       name = "ukl-files";
-      path = ./.;
+      src = ./.;
       filter =
         path: _:
         let

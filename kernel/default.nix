@@ -56,14 +56,17 @@ let
         "--fuzz=0"
         "--no-backup-if-mismatch"
       ];
+      # Unpacked where it stays: some 80,000 files to copy and to remove otherwise.
+      preUnpack = "mkdir -p $out/kernel-source && cd $out/kernel-source";
+      postUnpack = ''
+        mv "$sourceRoot" ${flavour}
+        sourceRoot=${flavour}
+      '';
+      postPatch = "patchShebangs scripts";
       dontConfigure = true;
       dontBuild = true;
       dontFixup = true;
-      installPhase = ''
-        mkdir -p $out/kernel-source
-        cp -a . $out/kernel-source/${flavour}
-        test -s $out/kernel-source/${flavour}/MAINTAINERS
-      '';
+      installPhase = "test -s $out/kernel-source/${flavour}/MAINTAINERS";
       meta = meta "Linux ${version}${
         lib.optionalString (flavour != "vanilla") " with the patches of ukl"
       }";
@@ -84,7 +87,11 @@ let
       name = "config/${flavour}";
       description = "Complete configuration of the ${flavour} kernel";
       product = "config";
-      paths = [ "kernel/config" ];
+      # The series is part of the configuration's name in the cache of `xtask`.
+      paths = [
+        "kernel/config"
+        "kernel/patches"
+      ];
       needs = [ sources.${flavour} ];
       options = lib.concatMap (name: [
         "--fragment"
@@ -132,19 +139,33 @@ let
         # `tree` has the objects for those that link, `symbols` has vmlinux.
         outputs = old.outputs or [ "out" ] ++ [ "symbols" ] ++ lib.optional (app == null) "tree";
         nativeBuildInputs = old.nativeBuildInputs ++ tools;
-        # Not the build ID's removal, which would make another image than the same sources do without Nix.
-        postPatch = "patchShebangs scripts";
+        # The sources are read where they lie, patched already, as without Nix: nothing that would make another image.
+        dontUnpack = true;
+        patches = [ ];
+        postPatch = "";
         env = old.env or { } // {
           KBUILD_BUILD_USER = manifest.stamp.user;
           KBUILD_BUILD_HOST = manifest.stamp.host;
-          KBUILD_BUILD_VERSION = "1";
           LC_ALL = "C";
         };
         preConfigure = ''
           ${old.preConfigure or ""}
           export SOURCE_DATE_EPOCH=${toString manifest.stamp.time_s}
+          # Behind the flags of nixpkgs, which name a version and, in another form, a time of their own.
+          buildFlagsArray+=(
+            KBUILD_BUILD_VERSION=1
+            "KBUILD_BUILD_TIMESTAMP=$(LC_ALL=C date --utc --date=@$SOURCE_DATE_EPOCH '+%a %b %e %H:%M:%S UTC %Y')"
+          )
         '';
-        makeFlags = old.makeFlags ++ [ "LOCALVERSION=" ];
+        makeFlags = old.makeFlags ++ [
+          "-C"
+          "${sources.${flavour}}/kernel-source/${flavour}"
+          "LOCALVERSION="
+          # As in xtask/src/kernel.rs: the configuration does not tell which of these there are.
+          "RUSTC=absent"
+          "BINDGEN=absent"
+          "PAHOLE=absent"
+        ];
         buildFlags = [
           "bzImage"
           "vmlinux"
@@ -153,8 +174,9 @@ let
         passthru = old.passthru // {
           configuration = config;
         };
-        preBuild = ''
-          ${old.preBuild or ""}
+        # Before `make prepare`, which then finds its tools, too.
+        postConfigure = ''
+          ${old.postConfigure or ""}
           ${lib.optionalString (app != null) ''
             tar --extract --file ${plain.tree}/objects.tar --directory "$buildRoot"
             rm -f "$buildRoot/vmlinux"

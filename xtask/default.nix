@@ -19,8 +19,6 @@ let
     pname = "ukl";
     inherit (workspace.package) version;
     src = tree members;
-    # Read where it lies: what `tree` makes need not be in the store while outputs are evaluated only.
-    cargoLock = ../Cargo.lock;
     strictDeps = true;
   };
   built = common // {

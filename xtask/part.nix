@@ -44,5 +44,5 @@ runCommandCC "ukl-${lib.replaceStrings [ "/" ] [ "-" ] name}"
     unset SOURCE_DATE_EPOCH
     mkdir $out
     xtask --jobs "$NIX_BUILD_CORES" part ${lib.escapeShellArgs ([ name ] ++ options)} $out
-    test -s $out/${name}/${product}
+    if [ ! -s $out/${name}/${product} ]; then echo "${name} was built without its ${product}"; exit 1; fi
   ''

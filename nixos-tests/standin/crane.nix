@@ -21,9 +21,9 @@
       inherit (pkgs) lib stdenv;
 
       vendor =
-        cargoLock:
+        src:
         let
-          lock = builtins.fromTOML (builtins.readFile cargoLock);
+          lock = builtins.fromTOML (builtins.readFile (src.origSrc + "/Cargo.lock"));
           crates = lib.filter (package: package ? checksum) lock.package;
           crate =
             {
@@ -54,7 +54,6 @@
             stdenv.mkDerivation (
               builtins.removeAttrs attrs [
                 "cargoArtifacts"
-                "cargoLock"
                 "strictDeps"
               ]
               // {
@@ -66,7 +65,7 @@
                   echo '[source.crates-io]
                   replace-with = "vendored"
                   [source.vendored]
-                  directory = "${vendor attrs.cargoLock}"' > $CARGO_HOME/config.toml
+                  directory = "${vendor attrs.src}"' > $CARGO_HOME/config.toml
                 '';
                 buildPhase = command;
                 installPhase = ''

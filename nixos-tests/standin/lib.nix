@@ -31,6 +31,7 @@ rec {
     concatStringsSep
     filter
     head
+    isString
     length
     map
     mapAttrs
@@ -82,6 +83,22 @@ rec {
       part = at: if at < length parts then elemAt parts at else "0";
     in
     concatStringsSep "." (genList part n);
+
+  cleanSourceWith =
+    {
+      name,
+      src,
+      filter,
+    }:
+    {
+      _isLibCleanSourceWith = true;
+      origSrc = src;
+      inherit name filter;
+      outPath = builtins.path {
+        inherit name filter;
+        path = src;
+      };
+    };
 
   getExe =
     package:

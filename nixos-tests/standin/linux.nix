@@ -24,6 +24,7 @@ stdenv.mkDerivation {
   postPatch = "sed -i Makefile -e 's|--build-id=[^ ]*|--build-id=none|' ";
   makeFlags = [
     "O=$(buildRoot)"
+    "KBUILD_BUILD_VERSION=1-NixOS"
     "ARCH=x86_64"
     "CC=gcc"
     "HOSTCC=gcc"
@@ -42,7 +43,6 @@ stdenv.mkDerivation {
     cd $buildRoot
   '';
   buildFlags = [
-    "KBUILD_BUILD_VERSION=1-NixOS"
     "bzImage"
     "vmlinux"
   ];

@@ -30,114 +30,19 @@ let
       meta.description = "The host's ${name}";
     };
 
-  # What nixpkgs' standard environment has.
-  tools = host "stdenv" (
-    [
-      "bash"
-      "sh"
-      "env"
-      "cat"
-      "chmod"
-      "chown"
-      "cmp"
-      "comm"
-      "cp"
-      "cut"
-      "date"
-      "dd"
-      "diff"
-      "dirname"
-      "basename"
-      "du"
-      "echo"
-    ]
-    ++ [
-      "expr"
-      "false"
-      "find"
-      "xargs"
-      "file"
-      "fold"
-      "awk"
-      "grep"
-      "egrep"
-      "fgrep"
-      "sed"
-      "tar"
-      "gzip"
-      "gunzip"
-      "xz"
-    ]
-    ++ [
-      "bzip2"
-      "head"
-      "id"
-      "install"
-      "join"
-      "ln"
-      "ls"
-      "make"
-      "mkdir"
-      "mkfifo"
-      "mktemp"
-      "mv"
-      "nice"
-      "nl"
-      "nproc"
-      "od"
-    ]
-    ++ [
-      "paste"
-      "patch"
-      "printf"
-      "pwd"
-      "readlink"
-      "realpath"
-      "rm"
-      "rmdir"
-      "seq"
-      "sha256sum"
-      "sleep"
-      "sort"
-      "split"
-      "stat"
-    ]
-    ++ [
-      "tail"
-      "tee"
-      "test"
-      "touch"
-      "tr"
-      "true"
-      "truncate"
-      "tsort"
-      "uname"
-      "uniq"
-      "wc"
-      "whoami"
-      "yes"
-      "hostname"
-    ]
-    # Its compiler.
-    ++ [
-      "gcc"
-      "cc"
-      "g++"
-      "cpp"
-      "ar"
-      "as"
-      "ld"
-      "ld.bfd"
-      "nm"
-      "objcopy"
-      "objdump"
-      "ranlib"
-      "readelf"
-      "size"
-      "strings"
-      "strip"
-    ]
-  );
+  words = text: lib.filter (word: lib.isString word && word != "") (builtins.split "[ \n]+" text);
+
+  # What nixpkgs' standard environment has, package by package.
+  tools = host "stdenv" (words ''
+    [ b2sum base32 base64 basename cat chgrp chmod chown chroot cksum comm cp csplit cut date dd df dir dircolors dirname
+    du echo env expand expr factor false fmt fold groups head hostid id install join link ln logname ls md5sum mkdir
+    mkfifo mknod mktemp mv nice nl nohup nproc numfmt od paste pathchk pinky pr printenv printf ptx pwd readlink realpath
+    rm rmdir seq sha1sum sha224sum sha256sum sha384sum sha512sum shred shuf sleep sort split stat stdbuf stty sum sync
+    tac tail tee test timeout touch tr true truncate tsort tty uname unexpand uniq unlink users vdir wc who whoami yes
+    bash sh find xargs cmp diff diff3 sdiff sed grep egrep fgrep awk tar gzip gunzip zcat bzip2 bunzip2 bzcat make
+    patch xz unxz xzcat file
+    gcc cc g++ cpp ar as ld ld.bfd nm objcopy objdump ranlib readelf size strings strip addr2line
+  '');
   stdenv = import ./stdenv.nix { inherit lib tools; };
   runCommand =
     name: attrs: buildCommand:
@@ -261,7 +166,7 @@ in
               pkgs = final;
             }).config;
         in
-        map module config.imports
+        map module (config.imports or [ ])
       ) nodes;
       refused = runCommand name { inherit meta testScript; } ''
         echo "${name} boots NixOS, which this stand-in for nixpkgs does not have"

@@ -17,6 +17,7 @@ phase() {
 }
 
 unpackPhase() {
+    runHook preUnpack
     if [ -d "$src" ]; then
         local name=${src##*/}
         sourceRoot=$(echo "$name" | sed -E 's/^[a-z0-9]{32}-//')
@@ -26,6 +27,7 @@ unpackPhase() {
         sourceRoot=$(ls -d */ | head -n 1)
     fi
     chmod -R u+w "$sourceRoot"
+    runHook postUnpack
     cd "$sourceRoot"
 }
 

@@ -196,10 +196,10 @@ pub fn kernel_headers(ctx: &Ctx) -> Result<PathBuf> {
     })
 }
 
-/// Copies the contents of a folder into another, which may exist.
+/// Copies the contents of a folder into another, which may exist. Writable, although what Nix keeps is not.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
-    process::run(Command::new("cp").args(["-r", "--reflink=auto"]).arg(from.join(".")).arg(to))
+    process::run(Command::new("cp").args(["-r", "--no-preserve=mode", "--reflink=auto"]).arg(from.join(".")).arg(to))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

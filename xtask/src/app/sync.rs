@@ -3,11 +3,14 @@
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What a source file looked like when it was copied: modification time in nanoseconds and size in bytes.
 type Stamp = (i128, u64);
+
+/// The permission of a file's owner to write to it.
+const OWNER_WRITES: u32 = 0o200;
 
 /// Copies new and changed files from `source` to `work` and removes those that are gone; returns how many.
 ///
@@ -57,6 +60,8 @@ fn copy(from: &Path, to: &Path, keep_time: bool) -> Result<()> {
         return Ok(());
     }
     fs::copy(from, to)?;
+    // Nix's store and some tarballs have files that nobody may write to.
+    fs::set_permissions(to, fs::Permissions::from_mode(meta.permissions().mode() | OWNER_WRITES))?;
     if keep_time {
         fs::File::options().write(true).open(to)?.set_modified(meta.modified()?)?;
     }
@@ -124,6 +129,15 @@ mod tests {
             sync(&self.dir.path().join("source"), &self.dir.path().join("work"), &self.dir.path().join("record"))
                 .unwrap()
         }
+    }
+
+    #[test]
+    fn what_is_worked_on_can_be_written() {
+        let trees = Trees::new();
+        fs::write(trees.source("run.sh"), "1").unwrap();
+        fs::set_permissions(trees.source("run.sh"), fs::Permissions::from_mode(0o555)).unwrap();
+        trees.sync();
+        assert_eq!(fs::metadata(trees.work("run.sh")).unwrap().permissions().mode() & 0o777, 0o755);
     }
 
     #[test]
