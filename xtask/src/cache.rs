@@ -9,7 +9,7 @@ mod root;
 mod scratch;
 
 pub use key::Key;
-use lock::Lock;
+pub use lock::Lock;
 pub use scratch::Scratch;
 
 use crate::failure::Failure;

@@ -1,7 +1,9 @@
 //! The command line: the general options and one variant per subcommand.
 
 use crate::ctx::{Ctx, Install};
-use crate::{audit, bench, boot, build, clean, configure, doctor, fetch, link, part, report, run, test};
+use crate::{
+    audit, bench, boot, build, clean, configure, doctor, fetch, link, nix, part, report, reproduce, run, test,
+};
 use anyhow::Result;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -43,6 +45,10 @@ enum Command {
     Link(link::Args),
     /// Build one part of an image into a folder, for build systems that keep parts themselves.
     Part(part::Args),
+    /// Build an image a second time elsewhere and compare every byte, or all images with docs/manifest.toml.
+    Reproduce(reproduce::Args),
+    /// Run a Nix that is made beside the system, on the flake without its inputs.
+    Nix(nix::Args),
     /// Boot an image that is built already.
     Boot(boot::Args),
     /// Remove what was built, and what was downloaded if asked.
@@ -52,9 +58,9 @@ enum Command {
 impl Command {
     /// Whether the command needs compilers and the virtual machine; `run` looks at its ports before it installs anything.
     fn builds_or_boots(&self) -> bool {
-        use Command::{Bench, Boot, Build, Configure, Link, Part, Test};
+        use Command::{Bench, Boot, Build, Configure, Link, Part, Reproduce, Test};
         match self {
-            Build(_) | Test(_) | Configure(_) | Link(_) | Part(_) | Boot(_) => true,
+            Build(_) | Test(_) | Configure(_) | Link(_) | Part(_) | Reproduce(_) | Boot(_) => true,
             Bench(args) => !args.only_this_host(),
             _ => false,
         }
@@ -85,6 +91,8 @@ pub fn main() -> Result<()> {
         Command::Configure(args) => configure::run(&ctx, args),
         Command::Link(args) => link::run(&ctx, args),
         Command::Part(args) => part::run(&ctx, args),
+        Command::Reproduce(args) => reproduce::run(&ctx, args),
+        Command::Nix(args) => nix::run(&ctx, args),
         Command::Boot(args) => boot::run(&ctx, args),
         Command::Clean(args) => clean::run(&ctx, args),
     }

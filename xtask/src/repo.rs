@@ -3,6 +3,8 @@
 use crate::config::{self, App, KernelPin, Level, Library, RawApp, Source};
 use crate::failure::Failure;
 use anyhow::{Context, Result};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// A checkout of this repository.
@@ -167,6 +169,27 @@ fn check_name(kind: &str, name: &str, folder: &str, names: &[String]) -> Result<
     ))
 }
 
+/// Replaces a folder by a copy of another one, without what git and cargo keep in it.
+pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to).with_context(|| format!("removing {}", to.display()))?;
+    }
+    let kept = |entry: &walkdir::DirEntry| entry.file_name() != ".git" && entry.file_name() != "target";
+    for entry in walkdir::WalkDir::new(from).into_iter().filter_entry(kept) {
+        let entry = entry.with_context(|| format!("listing {}", from.display()))?;
+        let target = to.join(entry.path().strip_prefix(from)?);
+        if entry.file_type().is_dir() {
+            fs::create_dir_all(&target).with_context(|| format!("creating {}", target.display()))?;
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o755))?;
+        } else {
+            let executable = entry.metadata()?.permissions().mode() & 0o100 != 0;
+            fs::copy(entry.path(), &target).with_context(|| format!("writing {}", target.display()))?;
+            fs::set_permissions(&target, fs::Permissions::from_mode(if executable { 0o755 } else { 0o644 }))?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,5 +208,17 @@ mod tests {
     #[test]
     fn a_strange_name_gets_none() {
         insta::assert_snapshot!(message("production"), @"level `production` is not in kernel/levels");
+    }
+
+    #[test]
+    fn a_copy_of_a_checkout_is_readable_and_has_no_history() {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir(from.path().join(".git")).unwrap();
+        fs::write(from.path().join("secret.nix"), "{ }").unwrap();
+        fs::set_permissions(from.path().join("secret.nix"), fs::Permissions::from_mode(0o600)).unwrap();
+        let copy = to.path().join("copy");
+        copy_tree(from.path(), &copy).unwrap();
+        assert!(!copy.join(".git").exists());
+        assert_eq!(fs::metadata(copy.join("secret.nix")).unwrap().permissions().mode() & 0o777, 0o644);
     }
 }

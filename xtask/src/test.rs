@@ -4,7 +4,7 @@ use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::vm::interrupt;
 use crate::vmtest::{self, Tally};
-use crate::{doctor, nixtest, process};
+use crate::{doctor, nix, process, reproduce};
 use anyhow::{Context, Result};
 use std::process::{Command, Stdio};
 
@@ -28,15 +28,16 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     interrupt::catch();
     // Many builds in a sandbox: only when asked for.
     if args.filter.starts_with("nix") {
-        nixtest::run(ctx, &mut tally)?;
+        nix::test::run(ctx, &mut tally)?;
     } else {
         vmtest::run(ctx, args.quick, &mut tally)?;
+        reproduce::test(ctx, &mut tally)?;
     }
     println!("{} passed, {} failed", tally.passed, tally.failed);
     if tally.passed + tally.failed == 0 {
         return Err(Failure::usage(
             format!("no test's name contains `{}`", args.filter),
-            "names begin with unit/, nix/, order/APP/, differential/APP/LEVEL/, or LEVEL/smpN/ as in byb/smp1/redis/ping",
+            "names begin with unit/, nix/, order/APP/, differential/APP/LEVEL/, reproduce/, or LEVEL/smpN/ as in byb/smp1/redis/ping",
         ));
     }
     anyhow::ensure!(tally.failed == 0, "{} tests failed", tally.failed);

@@ -17,8 +17,8 @@ use anyhow::Result;
 const SUITES: &[&str] = &["behaviour", "redis", "memcached"];
 
 /// What the names of tests begin with.
-const GROUPS: [&str; 11] =
-    ["unit", "nix", "linux", "base", "byb", "ret", "ret-byb", "shortcut", "differential", "order", "lean"];
+const GROUPS: [&str; 12] =
+    ["unit", "nix", "linux", "base", "byb", "ret", "ret-byb", "shortcut", "differential", "order", "lean", "reproduce"];
 
 /// Counts outcomes and prints each as it comes.
 #[derive(Debug)]

@@ -37,7 +37,7 @@ pub const ALL: &[Control] = &[
         file: "app-runtime/default.nix",
         change: |text| text.replacen("lib/libc.a", "lib/libd.a", 1),
         output: "app-runtime.musl-process",
-        reason: "failed with exit code 1",
+        reason: "was built without its lib/libd.a",
     },
     Control {
         name: "patch-that-does-not-apply",

@@ -1,19 +1,13 @@
-//! The flake, evaluated and built by a real Nix: `cargo xtask test nix`.
-//!
-//! The flake's inputs are overridden by nixos-tests/standin, because this has to work where only Debian's packages and crates
-//! can be fetched. What that proves and what it does not is in nixos-tests/standin/README.md.
+//! The flake, evaluated and built: `cargo xtask test nix`.
 
-mod controls;
-mod install;
-mod lint;
-mod machine;
-
+use super::machine::Nix;
+use super::{controls, lint, own};
 use crate::ctx::Ctx;
+use crate::reproduce::difference;
 use crate::vm::interrupt;
 use crate::vmtest::Tally;
 use crate::{config::KernelFlavour, link};
 use anyhow::{Context, Result, ensure};
-use machine::Nix;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +40,13 @@ pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
     };
     test("lock-is-complete", &|| lock(&nix));
     test("every-output-evaluates", &|| evaluates(&nix));
+    test("outputs-are-shown", &|| shown(&nix));
+    match tree("nixpkgs") {
+        Some(nixpkgs) => test("every-output-evaluates-with-a-tree", &|| evaluates_with_a_tree(&nix, &nixpkgs)),
+        None => {
+            println!("not run: nix/every-output-evaluates-with-a-tree, for UKL_NIXPKGS names no nixpkgs (docs/nix.md)")
+        }
+    }
     test("images-are-applications-by-levels", &|| names(ctx, &nix));
     test("unknown-names-are-named", &|| unknown(&nix));
     for (name, output) in BUILDS {
@@ -59,6 +60,7 @@ pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
     }
     test("same-image", &|| same_image(ctx, &nix));
     test("run-smoke", &|| smoke(&nix));
+    test("own-program", &|| own::program(&nix));
     Ok(())
 }
 
@@ -80,8 +82,35 @@ fn evaluates(nix: &Nix) -> Result<String> {
     let counted =
         nix.eval("checks.x86_64-linux", "set: builtins.length (map (n: set.${n}.drvPath) (builtins.attrNames set))")?;
     Ok(format!(
-        "every output of the flake with Nix's rules, {counted} checks to their derivations, nothing imported from one"
+        "every output of the flake with Nix's rules, {} checks to their derivations, nothing imported from one",
+        counted.trim()
     ))
+}
+
+/// The folder that the user names for an input: UKL_NIXPKGS, UKL_CRANE, UKL_RUST_OVERLAY.
+fn tree(input: &str) -> Option<PathBuf> {
+    let variable = format!("UKL_{}", input.to_uppercase().replace('-', "_"));
+    std::env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// The same with real trees in place of the stand-in.
+fn evaluates_with_a_tree(nix: &Nix, nixpkgs: &Path) -> Result<String> {
+    let options = nix.overrides_by(nix.checkout(), tree);
+    let flake = format!("path:{}", nix.checkout().display());
+    let mut words = vec!["flake", "check", "--no-build", &flake];
+    words.extend(options.iter().map(String::as_str));
+    nix.plain(&words)?;
+    Ok(format!("every output of the flake with Nix's rules, nixpkgs being {}", nixpkgs.display()))
+}
+
+/// `nix flake show`, as a user types it first.
+fn shown(nix: &Nix) -> Result<String> {
+    let said = nix.flake(nix.checkout(), &["flake", "show", "--json"], "")?;
+    let shown: serde_json::Value = serde_json::from_str(&said).context("`nix flake show --json` printed no JSON")?;
+    let image = &shown["packages"]["x86_64-linux"]["ukl-redis-byb"]["name"];
+    ensure!(image == "ukl-redis-byb", "packages.x86_64-linux.ukl-redis-byb is shown as {image}");
+    let kinds: Vec<_> = shown.as_object().into_iter().flatten().map(|(kind, _)| kind.as_str()).collect();
+    Ok(format!("`nix flake show`: {}", kinds.join(", ")))
 }
 
 /// The packages against the folders, as this program reads them.
@@ -128,13 +157,16 @@ fn built(nix: &Nix, output: &str) -> Result<String> {
 
 /// The image of the derivation and this program's own, from the same pins and compiler.
 fn same_image(ctx: &Ctx, nix: &Nix) -> Result<String> {
-    let theirs = nix.build(nix.checkout(), "packages.x86_64-linux.ukl-redis-byb")?.join("bzImage");
-    let ours = link::image(ctx, &ctx.repo.app("redis")?, &ctx.repo.level("byb")?)?.bzimage;
-    let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("reading {}", path.display()));
-    let (theirs, ours) = (read(&theirs)?, read(&ours)?);
-    let differing = theirs.iter().zip(&ours).filter(|(a, b)| a != b).count() + theirs.len().abs_diff(ours.len());
-    ensure!(differing == 0, "{differing} of {} bytes of Nix's bzImage and xtask's differ", ours.len());
-    Ok(format!("all {} bytes of Nix's bzImage of redis at byb with xtask's", ours.len()))
+    let theirs = nix.build(nix.checkout(), "packages.x86_64-linux.ukl-redis-byb")?;
+    let ours = link::image(ctx, &ctx.repo.app("redis")?, &ctx.repo.level("byb")?)?;
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("reading {}", path.display()));
+    let image = read(&ours.bzimage)?;
+    if image != read(&theirs.join("bzImage"))? {
+        // The image is compressed; what differs is seen in what was.
+        let found = difference::between(&read(&ours.vmlinux)?, &read(&theirs.join("vmlinux"))?);
+        anyhow::bail!("xtask's vmlinux, first, and Nix's, second: {}", found.join("; "));
+    }
+    Ok(format!("all {} bytes of Nix's bzImage of redis at byb with xtask's", image.len()))
 }
 
 /// `nix run`, outside the sandbox, as a user types it.

@@ -1,15 +1,18 @@
 //! A Nix with a store of its own, run by a user without privileges, over a copy of the checkout.
 
 use super::install;
+use crate::cache::Lock;
 use crate::ctx::Ctx;
 use crate::failure::Failure;
-use crate::{fetch, process};
+use crate::{fetch, process, repo};
 use anyhow::{Context, Result};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// What flake.nix takes from elsewhere.
+const INPUTS: [&str; 3] = ["nixpkgs", "crane", "rust-overlay"];
 /// Who runs Nix when root asks: the user and group that own nothing.
 const NOBODY: u32 = 65534;
 /// The sandbox's view of the host: its programs and libraries, beside `/rust` and `/sources`.
@@ -28,6 +31,8 @@ pub struct Nix {
     checkout: PathBuf,
     sysroot: PathBuf,
     root: bool,
+    // Another one would replace the checkout that this one builds.
+    _lock: Lock,
 }
 
 impl Nix {
@@ -36,10 +41,11 @@ impl Nix {
         // SAFETY: geteuid has no failure and no precondition.
         let user = unsafe { libc::geteuid() };
         let work = work_folder(user)?;
+        let lock = ctx.cache.lock("nix-work")?;
         let bin = install::nix(ctx, &work)?;
         let sysroot = process::read(Command::new("rustc").args(["--print", "sysroot"]).current_dir(&ctx.repo.root))?;
         let root = user == 0;
-        let nix = Nix { bin, checkout: work.join("checkout"), work, sysroot: sysroot.trim().into(), root };
+        let nix = Nix { bin, checkout: work.join("checkout"), work, sysroot: sysroot.trim().into(), root, _lock: lock };
         for folder in ["store", "state", "log", "conf", "home", "cache", "tmp", "rust", "sources", "ukl"] {
             let folder = nix.work.join(folder);
             fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
@@ -60,6 +66,16 @@ impl Nix {
 
     pub fn checkout(&self) -> &Path {
         &self.checkout
+    }
+
+    /// An empty folder beside the checkout, readable by everybody.
+    pub fn folder(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.work.join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
+        }
+        fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+        Ok(folder)
     }
 
     /// The pinned tarballs and every crate of Cargo.lock, in one folder for the sandbox.
@@ -95,7 +111,7 @@ impl Nix {
         let settings = format!(
             "experimental-features = nix-command flakes\nsandbox = true\nsandbox-fallback = false\n\
              sandbox-paths = {HOST_FOLDERS} /rust={} /sources={}\nsubstituters =\nflake-registry =\nbuild-users-group =\n\
-             allow-import-from-derivation = false\nmax-jobs = 1\ncores = {}\nlog-lines = 30\nwarn-dirty = false\n",
+             allow-import-from-derivation = false\nmax-jobs = 1\ncores = {}\nlog-lines = 10\nwarn-dirty = false\n",
             rust.display(),
             self.work.join("sources").display(),
             ctx.jobs
@@ -105,23 +121,61 @@ impl Nix {
 
     /// Everything but what git and cargo keep there, readable by everybody.
     fn copy_checkout(&self, from: &Path) -> Result<()> {
-        copy_tree(from, &self.checkout)
+        repo::copy_tree(from, &self.checkout)
     }
 
     /// A copy of the checkout in which one file is different.
     pub fn changed(&self, file: &str, change: impl Fn(&str) -> String) -> Result<PathBuf> {
         let copy = self.work.join("changed");
-        copy_tree(&self.checkout, &copy)?;
+        repo::copy_tree(&self.checkout, &copy)?;
         let path = copy.join(file);
         let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         let changed = change(&text);
-        anyhow::ensure!(changed != text, "{file} no longer has what this control changes; mend xtask/src/nixtest");
+        anyhow::ensure!(
+            changed != text,
+            "{file} no longer has what this control changes; mend xtask/src/nix/controls.rs"
+        );
         fs::write(&path, changed).with_context(|| format!("writing {}", path.display()))?;
         Ok(copy)
     }
 
     /// `nix WORDS`; its standard output.
     pub fn plain(&self, words: &[&str]) -> Result<String> {
+        self.run(words, &words.join(" "))
+    }
+
+    /// The same, called `shown` in messages.
+    fn run(&self, words: &[&str], shown: &str) -> Result<String> {
+        eprintln!("$ nix {shown}");
+        let mut command = self.command(words);
+        let output = process::die_with_parent(&mut command).stdin(Stdio::null()).output();
+        let output = output.with_context(|| format!("starting `nix {shown}`"))?;
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        if !output.status.success() {
+            return Err(Failure::new(
+                format!("`nix {shown}` failed: {}: {}", output.status, reason(&stderr)),
+                format!("the store and the logs of its builds are in {}", self.work.display()),
+            ));
+        }
+        Ok(stdout.into_owned())
+    }
+
+    /// `nix WORDS` in the copy of the checkout, with this process's standard streams.
+    pub fn interactively(&self, words: &[&str]) -> Result<()> {
+        let mut command = self.command(words);
+        command.current_dir(&self.checkout);
+        let status = process::die_with_parent(&mut command).status().context("starting nix")?;
+        if !status.success() {
+            return Err(Failure::new(
+                format!("`nix {}` failed: {status}", words.join(" ")),
+                format!("its own words are above; the store and the logs of its builds are in {}", self.work.display()),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Nix, as the user without privileges if this is root, with its own store and settings.
+    fn command(&self, words: &[&str]) -> Command {
         let program = self.bin.join("nix");
         let mut command = if self.root {
             let mut command = Command::new("unshare");
@@ -149,34 +203,37 @@ impl Nix {
         for name in ["CARGO_MANIFEST_DIR", "NIX_PATH", "NIX_CONFIG", "NIX_REMOTE"] {
             command.env_remove(name);
         }
-        let shown = words.join(" ");
-        eprintln!("$ nix {shown}");
-        let output = process::die_with_parent(&mut command).stdin(Stdio::null()).output();
-        let output = output.with_context(|| format!("starting `nix {shown}`"))?;
-        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        if !output.status.success() {
-            return Err(Failure::new(
-                format!("`nix {shown}` failed: {}: {}", output.status, last_words(&stderr)),
-                format!("the store and the logs of its builds are in {}", self.work.display()),
-            ));
-        }
-        Ok(stdout.into_owned())
+        command
+    }
+
+    /// The options that take a checkout's stand-in for the inputs, without the network.
+    pub fn overrides(&self, checkout: &Path) -> Vec<String> {
+        self.overrides_by(checkout, |_| None)
+    }
+
+    /// The same with a folder for the inputs for which there is one.
+    pub fn overrides_by(&self, checkout: &Path, tree: impl Fn(&str) -> Option<PathBuf>) -> Vec<String> {
+        let standin = checkout.join("nixos-tests/standin");
+        let input = |name: &str| {
+            let path = tree(name).unwrap_or_else(|| standin.clone());
+            ["--override-input".to_owned(), name.to_owned(), format!("path:{}", path.display())]
+        };
+        let options = ["--offline", "--no-write-lock-file", "--no-warn-dirty"].map(str::to_owned);
+        options.into_iter().chain(INPUTS.into_iter().flat_map(input)).collect()
     }
 
     /// `nix COMMAND path:CHECKOUT#OUTPUT` with the inputs overridden; the output may be followed by arguments.
     pub fn flake(&self, checkout: &Path, command: &[&str], output: &str) -> Result<String> {
-        let standin = format!("path:{}", checkout.join("nixos-tests/standin").display());
+        let options = self.overrides(checkout);
         let mut words: Vec<&str> = command.to_vec();
-        words.extend(["--offline", "--no-write-lock-file", "--no-warn-dirty"]);
-        for input in ["nixpkgs", "crane", "rust-overlay"] {
-            words.extend(["--override-input", input, &standin]);
-        }
+        words.extend(options.iter().map(String::as_str));
         let mut parts = output.split(' ');
         let hash = if output.is_empty() { "" } else { "#" };
         let flake = format!("path:{}{hash}{}", checkout.display(), parts.next().unwrap_or_default());
         words.push(&flake);
         words.extend(parts);
-        self.plain(&words)
+        // As a user would type it; the rest is the same for all.
+        self.run(&words, format!("{} .{hash}{output}", command.join(" ")).trim_end_matches(" ."))
     }
 
     /// What a function makes of an output, as JSON.
@@ -206,31 +263,11 @@ fn work_folder(user: u32) -> Result<PathBuf> {
     Ok(work)
 }
 
-/// Replaces a folder by a copy of another one, without what git and cargo keep in it.
-fn copy_tree(from: &Path, to: &Path) -> Result<()> {
-    if to.exists() {
-        fs::remove_dir_all(to).with_context(|| format!("removing {}", to.display()))?;
-    }
-    let kept = |entry: &walkdir::DirEntry| entry.file_name() != ".git" && entry.file_name() != "target";
-    for entry in walkdir::WalkDir::new(from).into_iter().filter_entry(kept) {
-        let entry = entry.with_context(|| format!("listing {}", from.display()))?;
-        let target = to.join(entry.path().strip_prefix(from)?);
-        if entry.file_type().is_dir() {
-            fs::create_dir_all(&target).with_context(|| format!("creating {}", target.display()))?;
-            fs::set_permissions(&target, fs::Permissions::from_mode(0o755))?;
-        } else {
-            let executable = entry.metadata()?.permissions().mode() & 0o100 != 0;
-            fs::copy(entry.path(), &target).with_context(|| format!("writing {}", target.display()))?;
-            fs::set_permissions(&target, fs::Permissions::from_mode(if executable { 0o755 } else { 0o644 }))?;
-        }
-    }
-    Ok(())
-}
-
-/// The end of what Nix said, in which the reason is.
-fn last_words(stderr: &str) -> String {
-    let lines: Vec<_> = stderr.lines().filter(|line| !line.contains("override") && !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(30)..].join("\n")
+/// What Nix said from its first error on; before it, it tells which builds it starts and which inputs are overridden.
+fn reason(stderr: &str) -> String {
+    let lines: Vec<_> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let first = lines.iter().position(|line| line.starts_with("error")).unwrap_or(lines.len().saturating_sub(10));
+    lines[first..].join("\n")
 }
 
 #[cfg(test)]
@@ -238,14 +275,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_of_a_checkout_is_readable_and_has_no_history() {
-        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        fs::create_dir(from.path().join(".git")).unwrap();
-        fs::write(from.path().join("secret.nix"), "{ }").unwrap();
-        fs::set_permissions(from.path().join("secret.nix"), fs::Permissions::from_mode(0o600)).unwrap();
-        let copy = to.path().join("copy");
-        copy_tree(from.path(), &copy).unwrap();
-        assert!(!copy.join(".git").exists());
-        assert_eq!(fs::metadata(copy.join("secret.nix")).unwrap().permissions().mode() & 0o777, 0o644);
+    fn the_reason_starts_at_the_first_error() {
+        let said = "these 2 derivations will be built:\n  a.drv\nerror: builder for 'a.drv' failed\n\n   > no bison\nerror: b\n";
+        assert_eq!(reason(said), "error: builder for 'a.drv' failed\n> no bison\nerror: b");
+        assert_eq!(reason("killed"), "killed");
     }
 }
