@@ -7,7 +7,7 @@ use anyhow::Result;
 /// Options of `build`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The application: a folder of apps/.
+    /// The application: a folder of apps/; several, separated by commas, go into one image.
     app: String,
     /// The level: a file of kernel/levels.
     #[arg(long, default_value = "byb")]
@@ -22,14 +22,18 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let app = ctx.repo.app(&args.app)?;
     let level = ctx.repo.level(&args.level)?;
     if args.program {
-        let built = app::build_app(ctx, &app)?;
-        println!("source   {}", app::editable_source(ctx, &app)?.display());
-        println!("program  {}", built.executable.display());
-        println!("object   {}", built.object.display());
+        for app in app.all() {
+            let built = app::build_app(ctx, app)?;
+            println!("source   {}", app::editable_source(ctx, app)?.display());
+            println!("program  {}", built.executable.display());
+            println!("object   {}", built.object.display());
+        }
         return Ok(());
     }
     let image = link::image(ctx, &app, &level)?;
-    println!("source   {}", app::editable_source(ctx, &app)?.display());
+    for app in app.all() {
+        println!("source   {}", app::editable_source(ctx, app)?.display());
+    }
     println!("bzimage  {}", image.bzimage.display());
     println!("vmlinux  {}", image.vmlinux.display());
     Ok(())

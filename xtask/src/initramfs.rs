@@ -21,23 +21,28 @@ pub struct ExtraFile {
 /// The archive for `app` at `level`; `args` replace those of the manifest.
 pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, extra: &[ExtraFile]) -> Result<PathBuf> {
     let busybox = busybox::busybox(ctx)?;
-    let ordinary = app::build_app(ctx, app)?.executable;
     let init = ctx.repo.root.join("guest/init");
-    let program = program_name(app)?;
-    let args = args.unwrap_or(&app.guest.args);
-    let stub = (level.kernel == KernelFlavour::Ukl).then(|| stub(&app.name));
+    let programs = app.all().map(|app| Program::new(ctx, app, level)).collect::<Result<Vec<_>>>()?;
+    let commands: Vec<_> = programs
+        .iter()
+        .enumerate()
+        .map(|(at, program)| command(&program.name, args.filter(|_| at == 0).unwrap_or(&program.app.guest.args)))
+        .collect();
 
-    let mut key = Key::new("initramfs-v1").file(&busybox)?.file(&ordinary)?.file(&init)?;
-    key = key.str(&program).str(stub.as_deref().unwrap_or("")).str(&command(&program, args)).str(&ready(app));
-    for (target, file) in &app.guest.files {
-        key = key.str(target).file(&app.dir.join(file))?;
+    let mut key = Key::new("initramfs-v2").file(&busybox)?.file(&init)?;
+    for (program, command) in programs.iter().zip(&commands) {
+        key = key.file(&program.ordinary)?.str(&program.app.name).str(&program.name);
+        key = key.str(program.stub.as_deref().unwrap_or("")).str(command).str(&ready(program.app));
+        for (target, file) in &program.app.guest.files {
+            key = key.str(target).file(&program.app.dir.join(file))?;
+        }
     }
     for file in extra {
         key = key.str(&file.target).str(&format!("{:o}", file.permissions)).bytes(&file.content);
     }
     let dir = ctx.cache.step("initramfs", &key, |out| {
         let mut tree = Tree::default();
-        for folder in ["proc", "sys", "dev", "bin", "usr/bin", "opt/process", "etc/ukl"] {
+        for folder in ["proc", "sys", "dev", "bin", "usr/bin", "opt/process", "etc/ukl", "etc/ukl/beside"] {
             tree.folder(folder);
         }
         // The kernel opens this for init before anything is mounted.
@@ -46,19 +51,11 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
         tree.file("init", 0o755, &read(&init)?);
         tree.file("etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n");
         tree.file("etc/group", 0o644, b"root:x:0:\nnogroup:x:65534:\n");
-        tree.file("etc/ukl/command", 0o644, command(&program, args).as_bytes());
-        tree.file("etc/ukl/ready", 0o644, ready(app).as_bytes());
-        let scratch = tempfile::tempdir_in(out).context("making a directory for the stripped program")?;
-        let stripped = read(&without_debug_data(&ordinary, scratch.path())?)?;
-        match &stub {
-            None => tree.file(&format!("usr/bin/{program}"), 0o755, &stripped),
-            Some(stub) => {
-                tree.file(&format!("usr/bin/{program}"), 0o755, stub.as_bytes());
-                tree.file(&format!("opt/process/{program}"), 0o755, &stripped);
-            }
-        }
-        for (target, file) in &app.guest.files {
-            tree.file(target.trim_start_matches('/'), 0o644, &read(&app.dir.join(file))?);
+        for (at, (program, command)) in programs.iter().zip(&commands).enumerate() {
+            let place = if at == 0 { String::new() } else { format!("beside/{}.", program.app.name) };
+            tree.file(&format!("etc/ukl/{place}command"), 0o644, command.as_bytes());
+            tree.file(&format!("etc/ukl/{place}ready"), 0o644, ready(program.app).as_bytes());
+            program.add(&mut tree, out)?;
         }
         for file in extra {
             tree.file(file.target.trim_start_matches('/'), file.permissions, &file.content);
@@ -66,6 +63,41 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
         std::fs::write(out.join("initramfs.cpio"), tree.finish()).context("writing the initramfs")
     })?;
     Ok(dir.join("initramfs.cpio"))
+}
+
+/// An application's program in the guest.
+struct Program<'a> {
+    app: &'a App,
+    /// Its file name.
+    name: String,
+    /// The ordinary program.
+    ordinary: PathBuf,
+    /// What starts the linked-in one, where there is one.
+    stub: Option<String>,
+}
+
+impl<'a> Program<'a> {
+    fn new(ctx: &Ctx, app: &'a App, level: &Level) -> Result<Self> {
+        let stub = (level.kernel == KernelFlavour::Ukl).then(|| stub(&app.name));
+        Ok(Program { app, name: program_name(app)?, ordinary: app::build_app(ctx, app)?.executable, stub })
+    }
+
+    /// Puts it and the files of its manifest into the tree; `work` is a folder for what is made on the way.
+    fn add(&self, tree: &mut Tree, work: &Path) -> Result<()> {
+        let scratch = tempfile::tempdir_in(work).context("making a directory for the stripped program")?;
+        let stripped = read(&without_debug_data(&self.ordinary, scratch.path())?)?;
+        match &self.stub {
+            None => tree.file(&format!("usr/bin/{}", self.name), 0o755, &stripped),
+            Some(stub) => {
+                tree.file(&format!("usr/bin/{}", self.name), 0o755, stub.as_bytes());
+                tree.file(&format!("opt/process/{}", self.name), 0o755, &stripped);
+            }
+        }
+        for (target, file) in &self.app.guest.files {
+            tree.file(target.trim_start_matches('/'), 0o644, &read(&self.app.dir.join(file))?);
+        }
+        Ok(())
+    }
 }
 
 /// The stub file that starts the linked-in application `name`.

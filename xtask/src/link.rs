@@ -3,7 +3,7 @@
 mod descriptor;
 mod object;
 
-use crate::app::{self, BuiltApp};
+use crate::app;
 use crate::cache::Key;
 use crate::config::{App, Footing, KernelFlavour, Level};
 use crate::ctx::Ctx;
@@ -68,34 +68,40 @@ pub fn image(ctx: &Ctx, app: &App, level: &Level) -> Result<Image> {
 
 /// The same on a footing.
 pub fn image_on(ctx: &Ctx, app: &App, level: &Level, footing: Footing) -> Result<Image> {
-    if let Some(reason) = app.skip_levels.get(&level.name) {
-        return Err(Failure::usage(
-            format!("{} does not run at level `{}`: {reason}", app.name, level.name),
-            format!("use another level, or remove the line from {}", app.dir.join("app.toml").display()),
-        ));
+    for app in app.all() {
+        if let Some(reason) = app.skip_levels.get(&level.name) {
+            return Err(Failure::usage(
+                format!("{} does not run at level `{}`: {reason}", app.name, level.name),
+                format!("use another level, or remove the line from {}", app.dir.join("app.toml").display()),
+            ));
+        }
     }
-    if let Some(dir) = prebuilt::find(&format!("image/{}/{}", app.name, level.name)) {
+    if let Some(dir) = prebuilt::find(&format!("image/{}/{}", app.title(), level.name)) {
         return Ok(Image { bzimage: dir.join("bzImage"), vmlinux: dir.join("vmlinux") });
     }
-    let built = app::build_app(ctx, app)?;
+    let built = app.all().map(|app| Ok((app, app::build_app(ctx, app)?))).collect::<Result<Vec<_>>>()?;
     let kernel = kernel::kernel(ctx, level.kernel, footing)?;
     match level.kernel {
         // Nothing is linked in, so every application shares the kernel as it was built.
         KernelFlavour::Vanilla => {
             Ok(Image { bzimage: kernel.output.join(BZIMAGE), vmlinux: kernel.output.join("vmlinux") })
         }
-        KernelFlavour::Ukl => with_app(ctx, &kernel, app, &built, level),
+        KernelFlavour::Ukl => {
+            let objects = built.iter().map(|(app, built)| object::level_object(ctx, app, built, level));
+            with_apps(ctx, &kernel, &format!("{}-{}", app.title(), level.name), &objects.collect::<Result<Vec<_>>>()?)
+        }
     }
 }
 
 /// Where kbuild puts the bootable kernel.
 const BZIMAGE: &str = "arch/x86/boot/bzImage";
 
-/// Runs the kernel's own last steps with the application's object: make finds every other object up to date.
-fn with_app(ctx: &Ctx, kernel: &KernelBuild, app: &App, built: &BuiltApp, level: &Level) -> Result<Image> {
-    let object = object::level_object(ctx, app, built, level)?;
-    let name = format!("{}-{}", app.name, level.name);
-    let key = Key::new("image-v1").str(&kernel.key).file(&object)?;
+/// Runs the kernel's own last steps with the applications' objects: make finds every other object up to date.
+fn with_apps(ctx: &Ctx, kernel: &KernelBuild, name: &str, objects: &[PathBuf]) -> Result<Image> {
+    let mut key = Key::new("image-v1").str(&kernel.key);
+    for object in objects {
+        key = key.file(object)?;
+    }
     let dir = ctx.cache.step(&format!("image-{name}"), &key, |out| {
         // In the kernel's own object tree, one link at a time: a copy elsewhere would have objtool rebuilt, which knows its
         // path, and every object after it. A link leaves nothing behind that the next would not replace.
@@ -107,7 +113,8 @@ fn with_app(ctx: &Ctx, kernel: &KernelBuild, app: &App, built: &BuiltApp, level:
             fs::remove_file(&vmlinux).with_context(|| format!("removing {}", vmlinux.display()))?;
         }
         let mut make = kernel::make(ctx, &kernel.source, tree)?;
-        make.arg(format!("UKL_APP={}", object.display())).arg("bzImage");
+        let objects: Vec<_> = objects.iter().map(|object| object.display().to_string()).collect();
+        make.arg(format!("UKL_APP={}", objects.join(" "))).arg("bzImage");
         let log = work.path.join("link.log");
         process::run_logged(&format!("linking {name}"), &mut make, &log).map_err(|error| reach(error, &log))?;
         for (file, target) in [(BZIMAGE, "bzImage"), ("vmlinux", "vmlinux")] {

@@ -65,8 +65,18 @@ impl Repo {
         self.level_names()?.iter().map(|name| self.level(name)).collect()
     }
 
-    /// The application `name`, or an error that proposes the nearest one.
+    /// The application `name`, or an error that proposes the nearest one. Of several names, separated by commas, the first
+    /// with the others beside it.
     pub fn app(&self, name: &str) -> Result<App> {
+        let mut names = name.split(',');
+        let first = self.one_app(names.next().unwrap_or_default())?;
+        let others = names.map(|name| self.one_app(name)).collect::<Result<Vec<_>>>()?;
+        first.with_beside(others).map_err(|error| {
+            Failure::usage(format!("`{name}` cannot be one image: {error}"), "name applications that do not meet")
+        })
+    }
+
+    fn one_app(&self, name: &str) -> Result<App> {
         let names = self.app_names()?;
         check_name("application", name, "apps", &names)?;
         let dir = self.root.join("apps").join(name);

@@ -23,7 +23,7 @@ const WATCH_PERIOD: Duration = Duration::from_millis(100);
 /// Options of `run`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A folder below apps/.
+    /// A folder below apps/; several, separated by commas, are linked into one image and run beside the first.
     app: String,
     /// A file in kernel/levels/, without `.toml`.
     #[arg(long, short, default_value = "byb")]
@@ -54,11 +54,13 @@ pub struct Args {
 /// Runs `run`.
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let (app, level) = (ctx.repo.app(&args.app)?, ctx.repo.level(&args.level)?);
-    if let Some(reason) = app.skip_levels.get(&level.name) {
-        return Err(Failure::usage(
-            format!("application `{}` does not run at level `{}`: {reason}", app.name, level.name),
-            "choose another level with `--level`",
-        ));
+    for app in app.all() {
+        if let Some(reason) = app.skip_levels.get(&level.name) {
+            return Err(Failure::usage(
+                format!("application `{}` does not run at level `{}`: {reason}", app.name, level.name),
+                "choose another level with `--level`",
+            ));
+        }
     }
     let forwards = forwards(&app, args.port)?;
     // Before anything is built: a port that is taken now is most likely still taken then.
@@ -68,20 +70,20 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let mut plan = plan(ctx, &app, &level, arguments)?;
     plan.forwards = forwards;
     plan.cpus = args.smp;
-    plan.memory_mib = args.memory_mib.unwrap_or(app.guest.memory_mib);
+    plan.memory_mib = args.memory_mib.unwrap_or(app.memory_mib());
     if let Some(first) = plan.forwards.first() {
-        plan.name = format!("{}-{}-port-{}", app.name, level.name, first.host);
+        plan.name = format!("{}-{}-port-{}", app.title(), level.name, first.host);
     }
     if args.console {
         plan.append.push("UKL_KEEP=1".to_owned());
     }
     let scratch = ctx.cache.scratch()?;
-    let disk = match app.guest.disk_mib {
+    let disk = match app.all().filter_map(|app| app.guest.disk_mib).max() {
         None => None,
         Some(size_mib) if args.smoke || args.fresh_disk => {
             Some(disk::open(&scratch.path().join("fresh.img"), size_mib)?)
         }
-        Some(size_mib) => Some(disk::kept(ctx, &format!("{}-{}", app.name, level.name), size_mib)?),
+        Some(size_mib) => Some(disk::kept(ctx, &format!("{}-{}", app.title(), level.name), size_mib)?),
     };
     plan.disk = disk.as_ref().map(|disk: &Disk| disk.image.clone());
     interrupt::catch();
@@ -118,13 +120,13 @@ pub fn plan_with(
 ) -> Result<Plan> {
     let image = link::image(ctx, app, level)?;
     Ok(Plan {
-        name: format!("{}-{}", app.name, level.name),
+        name: format!("{}-{}", app.title(), level.name),
         flavour: level.kernel.to_string(),
         kernel: image.bzimage,
         initramfs: initramfs::initramfs(ctx, app, level, arguments, extra)?,
         accelerator: None,
         counter: None,
-        memory_mib: app.guest.memory_mib,
+        memory_mib: app.memory_mib(),
         cpus: 1,
         forwards: vec![],
         disk: None,
@@ -134,14 +136,15 @@ pub fn plan_with(
 
 /// The application's ports under the same numbers on the host; `first` replaces the first one's.
 fn forwards(app: &App, first: Option<u16>) -> Result<Vec<Forward>> {
-    if first.is_some() && app.guest.ports.is_empty() {
+    let mut ports = app.all().flat_map(|app| &app.guest.ports).copied().peekable();
+    if first.is_some() && ports.peek().is_none() {
         return Err(Failure::usage(
             format!("application `{}` has no port", app.name),
             "leave `--port` out, or name a port under `[guest] ports` in its app.toml",
         ));
     }
     let host = |at: usize, guest: u16| if at == 0 { first.unwrap_or(guest) } else { guest };
-    Ok(app.guest.ports.iter().enumerate().map(|(at, &guest)| Forward { host: host(at, guest), guest }).collect())
+    Ok(ports.enumerate().map(|(at, guest)| Forward { host: host(at, guest), guest }).collect())
 }
 
 fn announce(app: &App, level: &Level, plan: &Plan, vm: &Vm) {
@@ -151,7 +154,7 @@ fn announce(app: &App, level: &Level, plan: &Plan, vm: &Vm) {
     };
     eprintln!(
         "booting {} at level {} on {} CPU(s), {} MiB, {accelerator}; console: {}",
-        app.name,
+        app.title(),
         level.name,
         plan.cpus,
         plan.memory_mib,
@@ -161,16 +164,25 @@ fn announce(app: &App, level: &Level, plan: &Plan, vm: &Vm) {
 
 /// Waits until the application listens, says where, and keeps the machine until Ctrl-C or the application's end.
 fn serve(app: &App, plan: &Plan, vm: &mut Vm) -> Result<()> {
-    vm.wait_ready(READY_DEADLINE)?;
-    if let Some(first) = plan.forwards.first() {
-        smoke::wait_answering(app, first.host).map_err(|error| vm.failure(format!("{error:#}")))?;
-    }
-    for forward in &plan.forwards {
-        println!("{} listens on 127.0.0.1:{}", app.name, forward.host);
+    vm.wait_all_ready(app, READY_DEADLINE)?;
+    for app in app.all() {
+        if let Some(port) = plan.host_port(app) {
+            smoke::wait_answering(app, port).map_err(|error| vm.failure(format!("{error:#}")))?;
+        }
+        for forward in plan.forwards.iter().filter(|forward| app.guest.ports.contains(&forward.guest)) {
+            println!("{} listens on 127.0.0.1:{}", app.name, forward.host);
+        }
     }
     println!("Ctrl-C stops it");
+    let mut told = 0;
     loop {
         vm.poll()?;
+        for event in &vm.events[told..] {
+            if let Event::BesideExit(name, status) = event {
+                println!("{name} ended with status {status}; {} goes on", app.name);
+            }
+        }
+        told = vm.events.len();
         if let Some(line) = vm.trouble() {
             return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
         }

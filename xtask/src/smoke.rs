@@ -51,23 +51,24 @@ pub fn smoke(app: &App, level: &Level, plan: &Plan, vm: &mut Vm) -> Result<()> {
         Ready::Exit => {
             let status = finish(vm)?;
             ensure!(status == 0, "the application ended with status {status}");
-            check_banner(level, vm)?;
+            check_banner(app, level, vm)?;
         }
         Ready::Tcp(_) => {
-            vm.wait_ready(READY_DEADLINE)?;
-            let path = app.dir.join("smoke.toml");
-            let script: Script = config::read(&path)?;
-            let port = plan.forwards.first().context("the application has no port")?.host;
-            converse(&script, port).map_err(|error| vm.failure(format!("{error:#}")))?;
+            vm.wait_all_ready(app, READY_DEADLINE)?;
+            for app in app.all().filter(|app| matches!(app.guest.ready, Ready::Tcp(_))) {
+                let script: Script = config::read(&app.dir.join("smoke.toml"))?;
+                let port = plan.host_port(app).context("the application has no port")?;
+                converse(&script, port).map_err(|error| vm.failure(format!("{error:#}")))?;
+            }
             vm.poll()?;
-            check_banner(level, vm)?;
+            check_banner(app, level, vm)?;
             vm.stop()?;
         }
     }
     if let Some(line) = vm.trouble() {
         return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
     }
-    println!("smoke test of {} at level {}: passed", app.name, level.name);
+    println!("smoke test of {} at level {}: passed", app.title(), level.name);
     Ok(())
 }
 
@@ -155,20 +156,27 @@ fn converse(script: &Script, port: u16) -> Result<()> {
     Ok(())
 }
 
-/// Compares what the application said about itself at its start with the level that was asked for, and prints it.
-fn check_banner(level: &Level, vm: &Vm) -> Result<()> {
-    let banner = vm.events.iter().find_map(|event| match event {
+/// Compares what each application said about itself at its start with the level that was asked for, and prints it.
+fn check_banner(app: &App, level: &Level, vm: &Vm) -> Result<()> {
+    let banners = vm.events.iter().filter_map(|event| match event {
         Event::Banner(banner) => Some(banner),
         _ => None,
     });
-    let Some(banner) = banner else {
-        return Err(vm.failure("the application never printed its `ukl: level=… cpl=… pid=…` line".to_owned()));
-    };
-    println!("level {}, CPL {} (process {} in the guest)", banner.level, banner.cpl, banner.pid);
-    match mismatch(level, banner) {
-        None => Ok(()),
-        Some(reason) => Err(vm.failure(reason)),
+    let mut seen = 0;
+    for banner in banners {
+        println!("level {}, CPL {} (process {} in the guest)", banner.level, banner.cpl, banner.pid);
+        if let Some(reason) = mismatch(level, banner) {
+            return Err(vm.failure(reason));
+        }
+        seen += 1;
     }
+    if seen < app.all().count() {
+        return Err(vm.failure(format!(
+            "{seen} of the {} applications printed a `ukl: level=… cpl=… pid=…` line",
+            app.all().count()
+        )));
+    }
+    Ok(())
 }
 
 /// The kernel half of the machine is ring 0; an ordinary process is ring 3.

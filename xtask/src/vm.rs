@@ -8,6 +8,7 @@ pub mod interrupt;
 pub mod shell;
 
 use crate::cache::Scratch;
+use crate::config::{App, Ready};
 use crate::ctx::Ctx;
 use crate::net::{self, Connection, Forward};
 use crate::qemu::{self, Accelerator, Counter, Machine};
@@ -49,6 +50,14 @@ pub struct Plan {
     pub disk: Option<PathBuf>,
     /// Words for the kernel's command line; see `guest/init`.
     pub append: Vec<String>,
+}
+
+impl Plan {
+    /// The host's port for an application's first one.
+    pub fn host_port(&self, app: &App) -> Option<u16> {
+        let guest = *app.guest.ports.first()?;
+        self.forwards.iter().find(|forward| forward.guest == guest).map(|forward| forward.host)
+    }
 }
 
 /// A machine.
@@ -165,6 +174,16 @@ impl Vm {
     /// Waits until the machine or its application is ready.
     pub fn wait_ready(&mut self, deadline: Duration) -> Result<()> {
         self.wait_for("the machine to be ready", deadline, |event| matches!(event, Event::Ready(_)))
+    }
+
+    /// Waits until every application of the machine is ready.
+    pub fn wait_all_ready(&mut self, app: &App, deadline: Duration) -> Result<()> {
+        self.wait_ready(deadline)?;
+        for other in app.beside.iter().filter(|other| matches!(other.guest.ready, Ready::Tcp(_))) {
+            let ready = |event: &Event| matches!(event, Event::BesideReady(name) if *name == other.name);
+            self.wait_for(&format!("{} to be ready", other.name), deadline, ready)?;
+        }
+        Ok(())
     }
 
     /// Waits until the console has said what `wanted` accepts, now or earlier. Fails at once when the kernel is in

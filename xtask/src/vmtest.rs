@@ -8,13 +8,14 @@ mod order;
 mod redis;
 mod requests;
 mod server;
+mod together;
 
 use crate::ctx::Ctx;
 use crate::vm::{Vm, interrupt};
 use anyhow::Result;
 
 /// Whose machines there are: the third part of a test's name. As a filter, one of them boots no other's machines.
-const SUITES: &[&str] = &["behaviour", "redis", "memcached"];
+const SUITES: &[&str] = &["behaviour", "redis", "memcached", "together"];
 
 /// What the names of tests begin with.
 const GROUPS: [&str; 12] =
@@ -109,6 +110,11 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
     for (level, cpus) in [("byb", 1), ("linux", 2), ("base", 2), ("byb", 2), ("shortcut", 2)] {
         if (!quick || (level == "byb" && cpus == 1)) && !interrupt::requested() {
             memcached::run(ctx, level, cpus, tally);
+        }
+    }
+    for level in ["linux", "base", "byb", "shortcut"] {
+        if !quick && !interrupt::requested() {
+            together::run(ctx, level, tally);
         }
     }
     if !quick && !interrupt::requested() {

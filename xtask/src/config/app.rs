@@ -24,6 +24,8 @@ pub struct App {
     pub guest: Guest,
     /// Levels this application does not run at, each with the reason.
     pub skip_levels: BTreeMap<String, String>,
+    /// What is linked into the same image and started beside it; none unless the request names several.
+    pub beside: Vec<App>,
 }
 
 /// How the application is compiled.
@@ -156,7 +158,40 @@ impl App {
             build: raw.build,
             guest: raw.guest,
             skip_levels: raw.skip_levels,
+            beside: Vec::new(),
         })
+    }
+
+    /// Puts other applications into this one's image.
+    pub fn with_beside(mut self, others: Vec<App>) -> Result<Self> {
+        for other in others {
+            for known in self.all() {
+                ensure!(known.name != other.name, "`{}` is named twice", other.name);
+                if let Some(port) = known.guest.ports.iter().find(|port| other.guest.ports.contains(port)) {
+                    anyhow::bail!("`{}` and `{}` both listen on port {port}", known.name, other.name);
+                }
+                if let Some(file) = known.guest.files.keys().find(|file| other.guest.files.contains_key(*file)) {
+                    anyhow::bail!("`{}` and `{}` both have a file {file}", known.name, other.name);
+                }
+            }
+            self.beside.push(other);
+        }
+        Ok(self)
+    }
+
+    /// Every application of the image; this one is the first.
+    pub fn all(&self) -> impl Iterator<Item = &App> {
+        std::iter::once(self).chain(&self.beside)
+    }
+
+    /// The names of all, as they stand in file names: `redis+memcached`.
+    pub fn title(&self) -> String {
+        self.all().map(|app| app.name.as_str()).collect::<Vec<_>>().join("+")
+    }
+
+    /// Memory of a machine for all of them, in MiB.
+    pub fn memory_mib(&self) -> u32 {
+        self.all().map(|app| app.guest.memory_mib).sum()
     }
 }
 

@@ -12,6 +12,10 @@ pub enum Event {
     Start,
     /// The application ended with this status; 128 + N after signal N.
     Exit(i32),
+    /// An application beside the first is ready.
+    BesideReady(String),
+    /// An application beside the first ended with this status; as `Exit`.
+    BesideExit(String, i32),
     /// The load that the initramfs brought along ended with this status.
     Load(i32),
     /// The shell on hvc0 has ended.
@@ -51,6 +55,12 @@ pub fn event(line: &str) -> Option<Event> {
     if let Some(status) = line.strip_prefix("UKL-LOAD status=") {
         return status.parse().ok().map(Event::Load);
     }
+    if let Some((name, what)) = line.strip_prefix("UKL-BESIDE ").and_then(|rest| rest.split_once(' ')) {
+        return match what.strip_prefix("status=") {
+            Some(status) => status.parse().ok().map(|status| Event::BesideExit(name.to_owned(), status)),
+            None => (what == "ready").then(|| Event::BesideReady(name.to_owned())),
+        };
+    }
     match line {
         "UKL-START" => return Some(Event::Start),
         "UKL-SHELL-EXIT" => return Some(Event::ShellExit),
@@ -73,6 +83,9 @@ mod tests {
         assert_eq!(event("UKL-EXIT status=139"), Some(Event::Exit(139)));
         assert_eq!(event("UKL-EXIT status="), None);
         assert_eq!(event("UKL-LOAD status=0"), Some(Event::Load(0)));
+        assert_eq!(event("UKL-BESIDE memcached ready"), Some(Event::BesideReady("memcached".to_owned())));
+        assert_eq!(event("UKL-BESIDE memcached status=139"), Some(Event::BesideExit("memcached".to_owned(), 139)));
+        assert_eq!(event("UKL-BESIDE memcached steady"), None);
         let banner = Banner { level: "byb".to_owned(), cpl: 0, pid: 43 };
         assert_eq!(event("ukl: level=byb cpl=0 pid=43"), Some(Event::Banner(banner)));
         assert_eq!(event("ukl: level=byb cpl=9 pid=43"), None);
