@@ -2,6 +2,10 @@
 #ifndef UKL_H
 #define UKL_H
 
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -25,6 +29,16 @@ int ukl_set_path(int number, enum ukl_path path);
 
 /* The path the call takes: one of enum ukl_path, or -1. UKL_PATH_SHORTCUT for a call without shortcut means direct. */
 int ukl_get_path(int number);
+
+/*
+ * send(2) and recv(2) on a connected socket, made the way the level makes sendto and recvfrom: at level shortcut a TCP socket
+ * is TCP's at once. They are no cancellation points and leave errno alone: the length, or a negative error number.
+ */
+ssize_t ukl_send(int fd, const void *bytes, size_t length, int flags);
+ssize_t ukl_recv(int fd, void *buffer, size_t length, int flags);
+
+/* CLOCK_MONOTONIC in nanoseconds, without a system call wherever the kernel's clock allows that. */
+uint64_t ukl_monotonic_ns(void);
 
 #ifdef __cplusplus
 }

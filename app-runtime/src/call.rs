@@ -5,6 +5,10 @@ use core::arch::asm;
 /// Numbers from the kernel's arch/x86/entry/syscalls/syscall_64.tbl.
 const WRITE: u64 = 1;
 const GETPID: u64 = 39;
+#[cfg(feature = "process")]
+const SENDTO: u64 = 44;
+#[cfg(feature = "process")]
+const RECVFROM: u64 = 45;
 #[cfg(not(feature = "process"))]
 const ARCH_PRCTL: u64 = 158;
 const EXIT_GROUP: u64 = 231;
@@ -80,4 +84,85 @@ unsafe fn call(number: u64, a: u64, b: u64, c: u64) -> u64 {
         );
     }
     result
+}
+
+/// `sendto` without an address, bound as the level binds that call.
+///
+/// # Safety
+/// The arguments must be valid for the call.
+#[cfg(not(feature = "process"))]
+pub unsafe fn sendto(fd: u64, bytes: u64, length: u64, flags: u64) -> u64 {
+    let result;
+    // SAFETY: as in the C library (musl/arch/x86_64/syscall_arch.h): the C calling convention, and the return address below
+    // the stack pointer, of which the compiler knows because `nostack` is not said.
+    unsafe {
+        asm!(
+            "call __ukl_sys_44",
+            lateout("rax") result,
+            inlateout("rdi") fd => _, inlateout("rsi") bytes => _, inlateout("rdx") length => _,
+            inlateout("rcx") flags => _, inlateout("r8") 0_u64 => _, inlateout("r9") 0_u64 => _,
+            lateout("r10") _, lateout("r11") _,
+        );
+    }
+    result
+}
+
+/// `recvfrom` without an address, bound as the level binds that call.
+///
+/// # Safety
+/// The arguments must be valid for the call.
+#[cfg(not(feature = "process"))]
+pub unsafe fn recvfrom(fd: u64, buffer: u64, length: u64, flags: u64) -> u64 {
+    let result;
+    // SAFETY: as in `sendto`.
+    unsafe {
+        asm!(
+            "call __ukl_sys_45",
+            lateout("rax") result,
+            inlateout("rdi") fd => _, inlateout("rsi") buffer => _, inlateout("rdx") length => _,
+            inlateout("rcx") flags => _, inlateout("r8") 0_u64 => _, inlateout("r9") 0_u64 => _,
+            lateout("r10") _, lateout("r11") _,
+        );
+    }
+    result
+}
+
+/// A call of six arguments, of which the last two are 0, from an ordinary process.
+///
+/// # Safety
+/// The arguments must be valid for the call.
+#[cfg(feature = "process")]
+unsafe fn call4(number: u64, a: u64, b: u64, c: u64, d: u64) -> u64 {
+    let result;
+    // SAFETY: the registers SYSCALL changes are declared (Intel SDM volume 2, SYSCALL).
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") 0_u64, in("r9") 0_u64,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack)
+        );
+    }
+    result
+}
+
+/// `sendto` without an address.
+///
+/// # Safety
+/// The arguments must be valid for the call.
+#[cfg(feature = "process")]
+pub unsafe fn sendto(fd: u64, bytes: u64, length: u64, flags: u64) -> u64 {
+    // SAFETY: as the caller promises.
+    unsafe { call4(SENDTO, fd, bytes, length, flags) }
+}
+
+/// `recvfrom` without an address.
+///
+/// # Safety
+/// The arguments must be valid for the call.
+#[cfg(feature = "process")]
+pub unsafe fn recvfrom(fd: u64, buffer: u64, length: u64, flags: u64) -> u64 {
+    // SAFETY: as the caller promises.
+    unsafe { call4(RECVFROM, fd, buffer, length, flags) }
 }

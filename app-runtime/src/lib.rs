@@ -14,6 +14,7 @@
 
 mod banner;
 mod call;
+mod direct;
 #[cfg(not(feature = "process"))]
 mod entry;
 mod level;

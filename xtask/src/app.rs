@@ -3,15 +3,17 @@
 mod sync;
 
 use crate::cache::Key;
-use crate::config::{App, library_placeholder};
+use crate::config::{App, FOLDER, library_placeholder};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::ldwrap::OBJECT_SUFFIX;
 use crate::recipe::Recipe;
+use crate::toolchain::rust;
 use crate::{library, prebuilt, process, toolchain, unpack};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -73,6 +75,9 @@ pub fn build_tool(ctx: &Ctx, app: &App, name: &str) -> Result<PathBuf> {
 /// tree is brought into the work directory, and the application's own make decides what that means.
 fn build<T>(ctx: &Ctx, app: &App, then: impl FnOnce(&Recipe) -> Result<T>) -> Result<T> {
     let toolchain = toolchain::toolchain(ctx)?;
+    if app.build.commands.name("cargo") {
+        rust::require(&toolchain.cargo())?;
+    }
     let source = editable_source(ctx, app)?;
     let mut key = Key::new("app-v1")
         .str(&toolchain.dir.to_string_lossy())
@@ -87,6 +92,7 @@ fn build<T>(ctx: &Ctx, app: &App, then: impl FnOnce(&Recipe) -> Result<T>) -> Re
         key = key.str(&prefix);
         values.insert(library_placeholder(&library.name), prefix);
     }
+    values.insert(FOLDER.to_owned(), app.dir.to_string_lossy().into_owned());
     let work = ctx.cache.work(&format!("app-{}", app.name), &key)?;
     let tree = work.path.join("tree");
     let was_built = start_over_if_unfinished(&work.path)?;
@@ -140,7 +146,7 @@ fn run_commands(ctx: &Ctx, app: &App, recipe: &Recipe) -> Result<()> {
 /// Copies the results out under the hash of their content, so that a level link runs only when they differ.
 fn collect(ctx: &Ctx, app: &App, tree: &Path) -> Result<BuiltApp> {
     let executable = tree.join(&app.build.executable);
-    let object = PathBuf::from(format!("{}{OBJECT_SUFFIX}", executable.display()));
+    let object = object_of(&executable)?;
     for path in [&executable, &object] {
         if !path.is_file() {
             return Err(Failure::new(
@@ -160,6 +166,26 @@ fn collect(ctx: &Ctx, app: &App, tree: &Path) -> Result<BuiltApp> {
         Ok(())
     })?;
     built_in(app, &dir)
+}
+
+/// The partial link of a program: the file beside it or, for cargo's, beside the file in `deps` that it is a link to.
+fn object_of(executable: &Path) -> Result<PathBuf> {
+    let beside = |program: &Path| PathBuf::from(format!("{}{OBJECT_SUFFIX}", program.display()));
+    let object = beside(executable);
+    let deps = executable.with_file_name("deps");
+    if object.is_file() || !executable.is_file() || !deps.is_dir() {
+        return Ok(object);
+    }
+    let looking = || format!("looking for {} in {}", executable.display(), deps.display());
+    let wanted = fs::metadata(executable).with_context(looking)?;
+    for entry in fs::read_dir(&deps).with_context(looking)? {
+        let path = entry.with_context(looking)?.path();
+        let found = path.metadata().with_context(looking)?;
+        if (found.dev(), found.ino()) == (wanted.dev(), wanted.ino()) && beside(&path).is_file() {
+            return Ok(beside(&path));
+        }
+    }
+    Ok(object)
 }
 
 /// The results' places in a folder that holds nothing else.
@@ -186,5 +212,19 @@ mod tests {
         // Nobody wrote the mark again: that build was interrupted.
         assert!(!start_over_if_unfinished(dir.path()).unwrap());
         assert!(!object.exists() && !dir.path().join("synced").exists() && !dir.path().join(CONFIGURED).exists());
+    }
+
+    #[test]
+    fn the_object_of_a_program_that_cargo_linked_again_elsewhere_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let (deps, program) = (dir.path().join("deps"), dir.path().join("my-app"));
+        fs::create_dir(&deps).unwrap();
+        for name in ["my_app-0123", "my_app-0123.ukl.o", "my_app-4567", "my_app-4567.ukl.o"] {
+            fs::write(deps.join(name), "").unwrap();
+        }
+        fs::hard_link(deps.join("my_app-4567"), &program).unwrap();
+        assert_eq!(object_of(&program).unwrap(), deps.join("my_app-4567.ukl.o"));
+        fs::write(dir.path().join("my-app.ukl.o"), "").unwrap();
+        assert_eq!(object_of(&program).unwrap(), dir.path().join("my-app.ukl.o"));
     }
 }

@@ -60,7 +60,10 @@ fn run(arguments: &[String]) -> Result<u8> {
     let object = PathBuf::from(format!("{output}{OBJECT_SUFFIX}"));
     let partial = object.with_added_extension("partial");
     let mut second = Command::new(&real);
-    second.args(["-r", "-d", "-z", "noexecstack", "-u", "_ukl_start", "-T"]).arg(toolchain.join("app.lds"));
+    // Groups of sections, which C++ and its unwinder have, would keep their names and miss the script.
+    second
+        .args(["-r", "-d", "--force-group-allocation", "-z", "noexecstack", "-u", "_ukl_start", "-T"])
+        .arg(toolchain.join("app.lds"));
     second.args(partial_arguments(arguments, toolchain)).arg("-o").arg(&partial);
     let status = execute(&mut second)?;
     if status == 0 {

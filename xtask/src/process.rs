@@ -52,6 +52,22 @@ pub fn die_with_parent(command: &mut Command) -> &mut Command {
     }
 }
 
+/// Settings of cargo that are about this machine and not about a package.
+const OF_THE_MACHINE: &[&str] =
+    &["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_SOURCE_", "CARGO_TERM_"];
+
+/// Takes from a command what cargo left in the environment: it started this program, and left there what is true of the
+/// package xtask.
+pub fn without_cargo(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO") && !OF_THE_MACHINE.iter().any(|kept| text.starts_with(kept)) {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
 /// Echoes and runs a short command with our own standard output and error.
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = display(command);

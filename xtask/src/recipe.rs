@@ -31,6 +31,7 @@ const CLEARED: &[&str] = &[
     "LIBRARY_PATH",
     "GCC_EXEC_PREFIX",
     "COMPILER_PATH",
+    "RUSTFLAGS",
     "GIT_DIR",
     "GIT_WORK_TREE",
 ];
@@ -60,6 +61,7 @@ impl Recipe<'_> {
             for name in CLEARED {
                 command.env_remove(name);
             }
+            process::without_cargo(&mut command).env("CARGO_TARGET_DIR", self.tree.join("target"));
             command.env("LC_ALL", "C").env("SOURCE_DATE_EPOCH", epoch_s.to_string());
             // A build that asks git for its version must not find a repository around the cache.
             command.env("GIT_CEILING_DIRECTORIES", self.work);
@@ -74,6 +76,7 @@ impl Recipe<'_> {
         let for_all = [
             ("cc", self.toolchain.cc().to_string_lossy().into_owned()),
             ("ar", "ar".to_owned()),
+            ("cargo", self.toolchain.cargo().to_string_lossy().into_owned()),
             ("jobs", ctx.jobs.to_string()),
             ("source", self.tree.to_string_lossy().into_owned()),
         ];

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! bin/ukl-cc       what an application's build system calls
+//! bin/ukl-cargo    cargo for applications in Rust (toolchain/rust.rs)
 //! bin/ld           our linker wrapper (ldwrap.rs), found by gcc through -B
 //! include/         C library, kernel and <ukl.h> headers
 //! linux/lib, ukl/lib   the two builds of C library and runtime
@@ -9,6 +10,8 @@
 //! base.o           the system-call stubs of the base path
 //! bypass.o         the system call of any number by the kernel's direct entries
 //! ```
+
+pub mod rust;
 
 use crate::cache::Key;
 use crate::config::KernelFlavour;
@@ -31,6 +34,11 @@ impl Toolchain {
     /// The compiler for applications, with which both the process and the kernel object come out.
     pub fn cc(&self) -> PathBuf {
         self.dir.join("bin/ukl-cc")
+    }
+
+    /// Cargo for applications in Rust: it compiles the standard library, too, and links with [`Self::cc`].
+    pub fn cargo(&self) -> PathBuf {
+        self.dir.join("bin/ukl-cargo")
     }
 
     /// The stubs that the level link of a level without bypass adds.
@@ -61,12 +69,16 @@ pub fn toolchain(ctx: &Ctx) -> Result<Toolchain> {
     let headers = kernel_headers(ctx)?;
     let runtime = ctx.repo.root.join("app-runtime");
     let stubs = stubs(ctx)?;
-    let mut key = Key::new("toolchain-v4")
+    let mut key = Key::new("toolchain-v5")
         .str(&stubs[0].1)
         .str(&stubs[1].1)
         .str(&headers.to_string_lossy())
         .str(&kernel::compiler()?);
     key = key.str(&specs(Path::new("/"), "", "")).str(include_str!("ldwrap.rs"));
+    key = match rust::Rust::find(&runtime)? {
+        Some(rust) => rust.key(key),
+        None => key,
+    };
     for library in &libraries {
         key = key.str(&library.to_string_lossy());
     }
@@ -98,11 +110,22 @@ pub fn assemble(ctx: &Ctx, out: &Path, place: &Path) -> Result<()> {
         write(&source, text)?;
         process::run(Command::new("gcc").arg("-c").arg(&source).arg("-o").arg(source.with_extension("o")))?;
     }
+    write(&out.join("crtend.s"), FRAMES_END)?;
+    let end = out.join("linux/lib/crtend.o");
+    process::run(Command::new("gcc").arg("-c").arg(out.join("crtend.s")).arg("-o").arg(end))?;
     fs::create_dir(out.join("bin"))?;
     // A copy: cargo may replace or remove the running program while make still calls the linker.
     fs::copy("/proc/self/exe", out.join("bin/ld")).context("copying this program as `ld`")?;
+    if let Some(rust) = rust::Rust::find(runtime)? {
+        rust.install(out, place)?;
+    }
     driver(out, place)
 }
+
+/// The end of a program's frame descriptions, which an unwinder reads up to a zero length. In an object that is linked last;
+/// gcc's own of this name is made for another C library.
+const FRAMES_END: &str = "\t.section .eh_frame, \"a\", @progbits\n\t.balign 4\n\t.long 0\n\
+                          \t.section .note.GNU-stack, \"\", @progbits\n";
 
 /// The system-call stubs, by the name of their file.
 fn stubs(ctx: &Ctx) -> Result<[(&'static str, String); 2]> {
@@ -131,7 +154,7 @@ fn specs(place: &Path, include: &str, libgcc: &str) -> String {
         "*self_spec:\n{REFUSED_FLAGS} {CODE_FLAGS} -static -no-pie -fno-lto -nostdinc -isystem {place}/include -isystem {include}\n\n\
          *link:\n-m elf_x86_64 %{{!r:-static}} -nostdlib -L{lib} -z noexecstack --build-id=none %{{!r:-u ukl_banner -u ukl_paths}}\n\n\
          *startfile:\n{lib}/crt1.o {lib}/crti.o\n\n\
-         *endfile:\n{lib}/crtn.o\n\n\
+         *endfile:\n{lib}/crtend.o {lib}/crtn.o\n\n\
          *lib:\n--start-group -lc -lukl --end-group\n\n\
          *libgcc:\n{libgcc}\n\n\
          *link_libgcc:\n\n\n"
@@ -151,17 +174,14 @@ fn runtime_library(runtime: &Path, out: &Path, flavour: &str) -> Result<()> {
         "RUSTFLAGS",
         "-C relocation-model=static -C code-model=kernel -C force-unwind-tables=no -C embed-bitcode=no",
     );
-    // This program was started by cargo, which leaves its own settings for the package xtask in the environment.
-    for (name, _) in std::env::vars_os() {
-        let ours = name.to_string_lossy().starts_with("CARGO_") && name != "CARGO_HOME";
-        if ours || name == "CARGO_ENCODED_RUSTFLAGS" {
-            cargo.env_remove(name);
-        }
-    }
+    process::without_cargo(&mut cargo);
     process::run(&mut cargo)?;
     let built = target.join("x86_64-unknown-none/release/libukl_app_runtime.a");
     let installed = out.join(flavour).join("lib/libukl.a");
     fs::copy(&built, &installed).with_context(|| format!("copying {} to {}", built.display(), installed.display()))?;
+    // The panic handler that every static library of Rust has; an application in Rust brings the one that counts.
+    let mut weaken = Command::new("objcopy");
+    process::run(weaken.args(["--wildcard", "--weaken-symbol=*rust_begin_unwind"]).arg(&installed))?;
     fs::remove_dir_all(out.join("runtime-build")).context("removing the runtime's build folder")
 }
 

@@ -4,8 +4,8 @@ use super::code::{is_text, place};
 use super::finding::{Finding, Kind};
 use anyhow::Result;
 use object::elf;
-use object::read::elf::ElfFile64;
-use object::{Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget, SectionKind};
+use object::read::elf::{ElfFile64, ElfSection64};
+use object::{Endianness, Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget, SectionKind};
 
 /// Checks the relocations of every section that will be in memory.
 pub fn check(file: &ElfFile64) -> Result<Vec<Finding>> {
@@ -21,7 +21,8 @@ pub fn check(file: &ElfFile64) -> Result<Vec<Finding>> {
             let name = symbol.as_ref().and_then(|symbol| symbol.name().ok()).unwrap_or_default();
             let name = if name.is_empty() { "a local symbol" } else { name };
             // What refers to it is code of the object: the linker relaxes this form when the symbol is its own.
-            if relaxable(r_type) && symbol.as_ref().is_some_and(|symbol| !symbol.is_undefined()) && is_text(&section) {
+            let relaxed = || relaxable(r_type) || (r_type == elf::R_X86_64_GOTPCREL && is_load(&section, offset));
+            if relaxed() && symbol.as_ref().is_some_and(|symbol| !symbol.is_undefined()) && is_text(&section) {
                 continue;
             }
             let what = format!("relocation {} against `{name}` {problem}", type_name(r_type));
@@ -76,6 +77,15 @@ fn problem(r_type: u32) -> Option<(Kind, &'static str)> {
 /// Whether the linker replaces the table access by a direct one when it can (x86-64 psABI, "Optimize GOTPCRELX").
 fn relaxable(r_type: u32) -> bool {
     matches!(r_type, elf::R_X86_64_GOTPCRELX | elf::R_X86_64_REX_GOTPCRELX)
+}
+
+/// Whether the reference belongs to `mov symbol(%rip), %register`. The linker has made `lea` of that one long before compilers
+/// marked the others; prebuilt code, such as the unwinder of Rust, has no other.
+fn is_load(section: &ElfSection64<Endianness>, offset: u64) -> bool {
+    /// `MOV r64, r/m64` (Intel SDM volume 2, MOV), which a ModRM byte separates from the address.
+    const MOV: u8 = 0x8b;
+    let opcode = offset.checked_sub(2).and_then(|at| usize::try_from(at).ok());
+    opcode.is_some_and(|at| section.data().is_ok_and(|code| code.get(at) == Some(&MOV)))
 }
 
 fn type_name(r_type: u32) -> String {

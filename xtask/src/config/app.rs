@@ -35,8 +35,8 @@ pub struct AppBuild {
     /// Commands run in a new build directory only, such as `./configure`; none by default.
     #[serde(default)]
     pub configure: Commands,
-    /// Commands run one after the other at each build. `{cc}`, `{ar}`, `{jobs}`, `{source}` are filled in, and for each of
-    /// the application's libraries `{library.NAME}`, the folder that has its `include` and `lib`.
+    /// Commands run one after the other at each build. `{cc}`, `{ar}`, `{cargo}`, `{jobs}`, `{source}` and `{folder}` are
+    /// filled in, and for each of the application's libraries `{library.NAME}`, the folder that has its `include` and `lib`.
     pub commands: Commands,
     /// The program that comes out, relative to the build directory.
     pub executable: PathBuf,
@@ -105,6 +105,9 @@ pub struct RawApp {
     skip_levels: BTreeMap<String, String>,
 }
 
+/// What stands for the application's folder in the checkout; `{source}` is a copy of it, in which files may be made.
+pub const FOLDER: &str = "folder";
+
 /// What stands for the folder of a library in an application's commands.
 pub fn library_placeholder(library: &str) -> String {
     format!("library.{library}")
@@ -118,7 +121,7 @@ impl App {
         }
         // The descriptor in the image has 32 bytes for the name, the last of them zero.
         ensure!(name.len() < 32, "application name `{name}` is longer than 31 bytes");
-        let mut known: Vec<_> = commands::FOR_ALL.iter().map(|name| (*name).to_owned()).collect();
+        let mut known: Vec<_> = commands::FOR_ALL.iter().chain([&FOLDER]).map(|name| (*name).to_owned()).collect();
         for library in &libraries {
             let placeholder = library_placeholder(&library.name);
             ensure!(!known.contains(&placeholder), "`libraries` names `{}` twice", library.name);
@@ -238,7 +241,7 @@ mod tests {
         );
         insta::assert_snapshot!(
             linked_with(&with, &[]).unwrap_err(),
-            @"`build.commands`: `{library.libevent}/lib/libevent.a` names {library.libevent}; one of {cc}, {ar}, {jobs}, {source} was expected"
+            @"`build.commands`: `{library.libevent}/lib/libevent.a` names {library.libevent}; one of {cc}, {ar}, {cargo}, {jobs}, {source}, {folder} was expected"
         );
     }
 

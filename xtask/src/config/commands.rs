@@ -5,7 +5,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// What every command may name.
-pub const FOR_ALL: &[&str] = &["cc", "ar", "jobs", "source"];
+pub const FOR_ALL: &[&str] = &["cc", "ar", "cargo", "jobs", "source"];
 
 /// Commands that run one after the other, each a program with its arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -92,7 +92,7 @@ mod tests {
     fn an_unknown_placeholder_is_refused_with_the_known_ones() {
         insta::assert_snapshot!(
             refusal(r#"[["make", "-j{cpus}"]]"#),
-            @"`build.commands`: `-j{cpus}` names {cpus}; one of {cc}, {ar}, {jobs}, {source} was expected"
+            @"`build.commands`: `-j{cpus}` names {cpus}; one of {cc}, {ar}, {cargo}, {jobs}, {source} was expected"
         );
         insta::assert_snapshot!(refusal(r#"[["make", "CC={cc"]]"#), @"`build.commands`: `CC={cc`: a `{` has no `}`");
     }

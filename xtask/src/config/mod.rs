@@ -8,7 +8,7 @@ mod level;
 mod library;
 mod source;
 
-pub use app::{App, RawApp, Ready, library_placeholder};
+pub use app::{App, FOLDER, RawApp, Ready, library_placeholder};
 pub use commands::Commands;
 pub use footing::Footing;
 pub use kernel::KernelPin;

@@ -8,7 +8,7 @@ const NAME_BYTES: usize = 32;
 /// "UKAPP000" in memory order.
 const MAGIC: u64 = 0x3030_3050_5041_4b55;
 /// Entries of the runtime's program-header table (app-runtime/src/phdr.rs).
-const PHDR_COUNT: u64 = 2;
+const PHDR_COUNT: u64 = 4;
 
 /// `UKL_OPTION_RET`: the task may return from faults and interrupts without IRETQ.
 const OPTION_RET: u32 = 1;

@@ -120,7 +120,7 @@ fn hidden_names(app: &str, symbols: &[Name]) -> Renames {
         .collect()
 }
 
-/// Renames symbols; with `keep`, makes all others local.
+/// Renames symbols; with `keep`, makes all others local and the sections those that the kernel's link places.
 fn rename(from: &Path, to: &Path, names: &Renames, keep: Option<&str>) -> Result<()> {
     let mut list = String::new();
     for (old, new) in names {
@@ -133,6 +133,8 @@ fn rename(from: &Path, to: &Path, names: &Renames, keep: Option<&str>) -> Result
     objcopy.arg(format!("--redefine-syms={}", file.display()));
     if let Some(keep) = keep {
         objcopy.arg(format!("--keep-global-symbol={keep}"));
+        // The kernel's link knows no such section.
+        objcopy.args(["--rename-section", ".ukl.eh_frame=.ukl.rodata"]);
     }
     process::run(objcopy.arg(from).arg(to))
 }
