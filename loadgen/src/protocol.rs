@@ -1,5 +1,6 @@
-//! The two protocols: how requests are written, and what an answer means whichever protocol it came in.
+//! The protocols: how requests are written, and what an answer means whichever protocol it came in.
 
+mod echo;
 mod memcached;
 mod resp;
 mod template;
@@ -21,6 +22,8 @@ pub enum Protocol {
     Redis,
     /// The text protocol.
     Memcached,
+    /// Lines that come back as they were sent (RFC 862): a read sends the key's value, and nothing is written.
+    Echo,
 }
 
 /// One answer. A value is borrowed from the bytes that were parsed.
@@ -46,11 +49,17 @@ pub struct Nonsense(pub String);
 pub type Parsed<'a> = Result<Option<(Answer<'a>, usize)>, Nonsense>;
 
 impl Protocol {
+    /// Whether the server keeps what it is given, so that there are keys to write.
+    pub fn stores(self) -> bool {
+        self != Protocol::Echo
+    }
+
     /// The first answer in `bytes`.
     pub fn parse(self, bytes: &[u8]) -> Parsed<'_> {
         match self {
             Protocol::Redis => resp::parse(bytes),
             Protocol::Memcached => memcached::parse(bytes),
+            Protocol::Echo => echo::parse(bytes),
         }
     }
 }

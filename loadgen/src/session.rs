@@ -60,7 +60,7 @@ impl Session {
 
     /// Writes every key if the load reads any, and warms up.
     pub fn prepare(&mut self) -> Result<()> {
-        if self.settings.populate && self.settings.reads() {
+        if self.settings.populate && self.settings.reads() && self.settings.protocol.stores() {
             self.populate().context("writing the keys before the measurement")?;
         }
         if self.settings.warmup_requests > 0 {

@@ -172,8 +172,8 @@ impl Settings {
 
     fn check_workload(&self) -> Result<()> {
         match &self.workload {
-            Workload::Command(command) if self.protocol == Protocol::Memcached => Err(Failure::usage(
-                format!("the command `{command}` for memcached"),
+            Workload::Command(command) if self.protocol != Protocol::Redis => Err(Failure::usage(
+                format!("the command `{command}` for {}", if self.protocol.stores() { "memcached" } else { "an echo" }),
                 "give --ratio instead, or --protocol redis",
             )),
             Workload::Command(command) if command.trim().is_empty() => {
@@ -181,6 +181,9 @@ impl Settings {
             }
             Workload::Mix(Ratio { gets: 0, sets: 0 }) => {
                 Err(Failure::usage("a ratio of 0:0 asks for nothing", "give --ratio GETS:SETS, such as 10:1"))
+            }
+            Workload::Mix(Ratio { sets: 1.., .. }) if !self.protocol.stores() => {
+                Err(Failure::usage("writes to an echo server, which keeps nothing", "give --ratio 1:0"))
             }
             _ => Ok(()),
         }
@@ -258,6 +261,10 @@ mod tests {
                 settings.workload = Workload::Command("INCR x".to_owned());
             })
             .contains("the command `INCR x` for memcached")
+        );
+        assert_eq!(
+            refused(|settings| settings.protocol = Protocol::Echo),
+            "writes to an echo server, which keeps nothing; give --ratio 1:0"
         );
     }
 

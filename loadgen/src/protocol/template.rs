@@ -21,6 +21,7 @@ impl Template {
         match protocol {
             Protocol::Redis => Template::redis("GET {key}", 0),
             Protocol::Memcached => Template::pieces("get {key}\r\n"),
+            Protocol::Echo => Template::pieces("{value}\r\n"),
         }
     }
 
@@ -29,6 +30,8 @@ impl Template {
         match protocol {
             Protocol::Redis => Template::redis("SET {key} {value}", value_bytes),
             Protocol::Memcached => Template::pieces(&format!("set {{key}} 0 0 {value_bytes}\r\n{{value}}\r\n")),
+            // Never sent: settings with writes are refused.
+            Protocol::Echo => Template::get(protocol),
         }
     }
 
@@ -100,6 +103,11 @@ mod tests {
             written(&Template::redis("LPUSH  l:{key} <{value}>", 2), 2),
             format!("*3\r\n$5\r\nLPUSH\r\n$18\r\nl:key:000000000007\r\n$4\r\n<{}>\r\n", value(2))
         );
+    }
+
+    #[test]
+    fn an_echo_is_asked_for_the_value() {
+        assert_eq!(written(&Template::get(Protocol::Echo), 3), format!("{}\r\n", value(3)));
     }
 
     #[test]

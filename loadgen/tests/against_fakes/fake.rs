@@ -1,4 +1,4 @@
-//! A server in this process for both protocols: a map behind a lock, and a fault where one is asked for.
+//! A server in this process for every protocol: a map behind a lock, and a fault where one is asked for.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, BufWriter, Read, Result, Write};
@@ -89,6 +89,7 @@ fn serve(protocol: Protocol, stream: &TcpStream, state: &Mutex<State>) -> Result
     while let Some(words) = match protocol {
         Protocol::Redis => redis_request(&mut from)?,
         Protocol::Memcached => memcached_request(&mut from)?,
+        Protocol::Echo => line(&mut from)?.map(|line| vec![b"ECHO".to_vec(), line.into_bytes()]),
     } {
         let mut state = state.lock().unwrap();
         let mut answer = answer(protocol, &words, &mut state);
@@ -100,6 +101,7 @@ fn serve(protocol: Protocol, stream: &TcpStream, state: &Mutex<State>) -> Result
                 Fault::Error if protocol == Protocol::Redis => answer = b"-ERR made up\r\n".to_vec(),
                 Fault::Error => answer = b"SERVER_ERROR made up\r\n".to_vec(),
                 Fault::WrongValue if protocol == Protocol::Redis => answer = b"$3\r\nabc\r\n".to_vec(),
+                Fault::WrongValue if protocol == Protocol::Echo => answer = b"abc\r\n".to_vec(),
                 Fault::WrongValue => answer = b"VALUE k 0 3\r\nabc\r\nEND\r\n".to_vec(),
                 Fault::Nonsense => answer = b"HTTP/1.1 400 Bad Request\r\n".to_vec(),
                 Fault::ShortAnswer => {
@@ -168,8 +170,8 @@ fn answer(protocol: Protocol, words: &[Vec<u8>], state: &mut State) -> Vec<u8> {
             match (protocol, state.map.get(&key)) {
                 (Protocol::Redis, None) => b"$-1\r\n".to_vec(),
                 (Protocol::Redis, Some(value)) => [format!("${}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat(),
-                (Protocol::Memcached, None) => b"END\r\n".to_vec(),
-                (Protocol::Memcached, Some(value)) => {
+                (Protocol::Memcached | Protocol::Echo, None) => b"END\r\n".to_vec(),
+                (Protocol::Memcached | Protocol::Echo, Some(value)) => {
                     [format!("VALUE {name} 0 {}\r\n", value.len()).as_bytes(), value, b"\r\nEND\r\n"].concat()
                 }
             }
@@ -179,8 +181,12 @@ fn answer(protocol: Protocol, words: &[Vec<u8>], state: &mut State) -> Vec<u8> {
             state.map.insert(key, words[2].clone());
             match protocol {
                 Protocol::Redis => b"+OK\r\n".to_vec(),
-                Protocol::Memcached => b"STORED\r\n".to_vec(),
+                Protocol::Memcached | Protocol::Echo => b"STORED\r\n".to_vec(),
             }
+        }
+        b"ECHO" => {
+            state.gets += 1;
+            [&key, b"\r\n".as_slice()].concat()
         }
         b"INCR" | b"LPUSH" => {
             state.others += 1;

@@ -30,6 +30,16 @@ fn every_request_is_made_once_and_answered() {
 }
 
 #[test]
+fn an_echo_brings_every_value_back_and_nothing_is_written_before() {
+    let fake = Fake::start(Protocol::Echo);
+    let workload = Workload::Mix(Ratio { gets: 1, sets: 0 });
+    let settings = Settings { workload, pipeline: 4, warmup_requests: 50, ..fake.settings(Protocol::Echo, 1001) };
+    let results = measured(&settings);
+    assert_eq!((results.requests, results.hits), (1001, 1001));
+    assert_eq!(fake.state.lock().unwrap().gets, 1001 + 50);
+}
+
+#[test]
 fn answers_in_pieces_of_one_byte_are_understood() {
     for protocol in BOTH {
         let fake = Fake::dribbling(protocol);
