@@ -2,10 +2,11 @@
 
 mod install;
 mod needs;
+mod rust;
 
 use crate::ctx::{Ctx, Install};
 use crate::failure::Failure;
-use crate::{prebuilt, process};
+use crate::prebuilt;
 use anyhow::{Context, Result};
 use needs::{NEEDS, Places, packages};
 use std::ffi::CString;
@@ -13,11 +14,7 @@ use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::process::Command;
 
-/// What our own Rust code is compiled for besides this machine, and what is. The same stand in rust-toolchain.toml.
-const RUST_TARGETS: &[(&str, &str)] =
-    &[("x86_64-unknown-none", "compiles the runtime"), ("x86_64-unknown-linux-musl", "compiles the load generator")];
 /// Room for two kernel trees with their objects, the sources and the images.
 const FRESH_CACHE_BYTES: u64 = 6 << 30;
 /// Room for another image when the kernels are there already.
@@ -41,9 +38,10 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         let state = if places.have(need) { "ok" } else { "missing" };
         println!("{state:<8} {:<20} {}", need.package, need.purpose);
     }
-    let lacking = missing_rust_targets();
-    for (target, purpose) in RUST_TARGETS {
-        println!("{:<8} {target:<20} {purpose}", if lacking.contains(target) { "missing" } else { "ok" });
+    let lacking = rust::missing();
+    for part in rust::PARTS {
+        let state = if lacking.contains(part) { "missing" } else { "ok" };
+        println!("{state:<8} {:<20} {}", part.name, part.purpose);
     }
     let free = free_bytes(ctx.cache.root())?;
     let space = format!("{:.1} GiB free", gib(free));
@@ -59,8 +57,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     if !missing.is_empty() {
         println!("mend it with: {}", install::shown(&packages(&missing)));
     }
-    if !lacking.is_empty() {
-        println!("mend it with: rustup target add {}", lacking.join(" "));
+    for part in &lacking {
+        println!("mend it with: {}", part.command());
     }
     check_space(ctx)?;
     if missing.iter().any(|need| !need.optional) || !lacking.is_empty() {
@@ -79,10 +77,10 @@ pub fn prepare(ctx: &Ctx) -> Result<()> {
     }
     check_space(ctx)?;
     let places = Places::of_this_machine();
-    if !places.missing().is_empty() || !missing_rust_targets().is_empty() {
+    if !places.missing().is_empty() || !rust::missing().is_empty() {
         let _lock = ctx.cache.lock("install")?;
         install_packages(ctx, &places)?;
-        install_rust_targets(ctx)?;
+        rust::install(ctx)?;
     }
     Ok(())
 }
@@ -116,39 +114,6 @@ fn install_packages(ctx: &Ctx, places: &Places) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-fn install_rust_targets(ctx: &Ctx) -> Result<()> {
-    let lacking = missing_rust_targets();
-    if lacking.is_empty() {
-        return Ok(());
-    }
-    let names = lacking.join(" ");
-    let command = format!("rustup target add {names}");
-    if ctx.install == Install::Never {
-        return Err(Failure::new(
-            format!("this machine lacks for Rust: {names}"),
-            format!("run `{command}` in the checkout"),
-        ));
-    }
-    eprintln!("adding to Rust: {names}");
-    let mut rustup = Command::new("rustup");
-    process::run(rustup.args(["target", "add"]).args(&lacking).current_dir(&ctx.repo.root)).map_err(|error| {
-        Failure::new(
-            format!("{names} cannot be added to Rust: {error:#}"),
-            format!("install Rust with rustup, then run `{command}` in the checkout"),
-        )
-    })
-}
-
-/// The targets that the compiler in use has no standard library for.
-fn missing_rust_targets() -> Vec<&'static str> {
-    let have = |target: &str| {
-        let mut rustc = Command::new("rustc");
-        let dir = process::read(rustc.args(["--print", "target-libdir", "--target", target]));
-        dir.is_ok_and(|dir| Path::new(dir.trim()).is_dir())
-    };
-    RUST_TARGETS.iter().map(|(target, _)| *target).filter(|target| !have(target)).collect()
 }
 
 /// Stops before anything is written when the disk is too small for it.
