@@ -2,7 +2,7 @@
 
 use crate::ctx::{Ctx, Install};
 use crate::{
-    audit, bench, boot, build, clean, configure, doctor, fetch, link, nix, part, report, reproduce, run, test,
+    audit, bench, boot, build, clean, configure, doctor, fetch, link, new, nix, part, report, reproduce, run, test,
 };
 use anyhow::Result;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -27,6 +27,8 @@ enum Command {
     Run(run::Args),
     /// Build the image of an application at a level and say where it is.
     Build(build::Args),
+    /// Make a folder in apps/ with a small program that works at once.
+    New(new::Args),
     /// Run every test, or those whose names contain FILTER; ends with `N passed, N failed`.
     Test(test::Args),
     /// What each level costs: instruction counts, and for servers throughput and latency.
@@ -82,6 +84,7 @@ pub fn main() -> Result<()> {
     match cli.command {
         Command::Run(args) => run::run(&ctx, args),
         Command::Build(args) => build::run(&ctx, args),
+        Command::New(args) => new::run(&ctx, args),
         Command::Test(args) => test::run(&ctx, args),
         Command::Bench(args) => bench::run(&ctx, args),
         Command::Report(args) => report::run(&ctx, args),
