@@ -4,7 +4,7 @@ use crate::config::{self, App, KernelFlavour, Level, Ready};
 use crate::run::{READY_DEADLINE, finish};
 use crate::vm::console::{Banner, Event};
 use crate::vm::{Plan, Vm};
-use crate::{memcached, resp};
+use crate::{lines, memcached, resp};
 use anyhow::{Context, Result, ensure};
 use regex::Regex;
 use serde::Deserialize;
@@ -33,12 +33,14 @@ enum Protocol {
     Resp,
     /// The text protocol of memcached.
     Memcached,
+    /// A line is answered with a line.
+    Lines,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Exchange {
-    /// The command's words for Redis, its lines for memcached.
+    /// The command's words for Redis, its lines for memcached, the words of the line otherwise.
     send: Vec<String>,
     /// A regular expression that the answer matches.
     expect: String,
@@ -83,7 +85,7 @@ pub fn wait_answering(app: &App, port: u16) -> Result<()> {
     match script.protocol {
         Protocol::Resp => wait_loaded(port),
         // It listens when it is ready.
-        Protocol::Memcached => Ok(()),
+        Protocol::Memcached | Protocol::Lines => Ok(()),
     }
 }
 
@@ -127,13 +129,20 @@ impl Protocol {
                     Ok(Answer { text: reply.to_string(), is_error: matches!(reply, memcached::Reply::Error(_)) })
                 })
             }
+            Protocol::Lines => {
+                let mut client = lines::Client::connect(port, ANSWER_DEADLINE)?;
+                Box::new(move |words| {
+                    let line = String::from_utf8_lossy(&words.join(&b' ')).into_owned();
+                    Ok(Answer { text: client.call(&line)?, is_error: false })
+                })
+            }
         })
     }
 
     /// What stands between the parts of a question when it is shown.
     fn separator(&self) -> &str {
         match self {
-            Protocol::Resp => " ",
+            Protocol::Resp | Protocol::Lines => " ",
             Protocol::Memcached => "\n> ",
         }
     }

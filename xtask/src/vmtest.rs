@@ -2,6 +2,8 @@
 
 mod behaviour;
 mod differential;
+mod echo;
+mod hello;
 mod lean;
 mod memcached;
 mod order;
@@ -15,7 +17,7 @@ use crate::vm::{Vm, interrupt};
 use anyhow::Result;
 
 /// Whose machines there are: the third part of a test's name. As a filter, one of them boots no other's machines.
-const SUITES: &[&str] = &["behaviour", "redis", "memcached", "together"];
+const SUITES: &[&str] = &["behaviour", "redis", "memcached", "hello-rs", "echo-rs", "together"];
 
 /// What the names of tests begin with.
 const GROUPS: [&str; 12] =
@@ -110,6 +112,12 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
     for (level, cpus) in [("byb", 1), ("linux", 2), ("base", 2), ("byb", 2), ("shortcut", 2)] {
         if (!quick || (level == "byb" && cpus == 1)) && !interrupt::requested() {
             memcached::run(ctx, level, cpus, tally);
+        }
+    }
+    for level in ["linux", "base", "byb", "ret", "ret-byb", "shortcut"] {
+        if (!quick || level == "byb") && !interrupt::requested() {
+            hello::run(ctx, level, 2, tally);
+            echo::run(ctx, level, 2, tally);
         }
     }
     for level in ["linux", "base", "byb", "shortcut"] {
