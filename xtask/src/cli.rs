@@ -39,7 +39,7 @@ enum Command {
     Audit(audit::Args),
     /// What this machine has and lacks, and the command that mends it.
     Doctor(doctor::Args),
-    /// Get the pinned source tarballs into the cache.
+    /// Get the pinned source tarballs into the cache, and the crates of applications in Rust into that of cargo.
     Fetch(fetch::Args),
     /// Produce the complete, checked kernel configuration.
     Configure(configure::Args),

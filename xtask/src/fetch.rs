@@ -1,5 +1,6 @@
 //! Gets the pinned tarballs into the cache, each checked against its SHA-256.
 
+mod crates;
 mod download;
 mod progress;
 
@@ -23,7 +24,7 @@ pub struct Args {
     list: bool,
 }
 
-/// Runs `fetch`: every tarball that some part of the repository pins.
+/// Runs `fetch`: every tarball that some part of the repository pins, and the crates of applications in Rust.
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     for source in ctx.repo.sources()? {
         if args.list {
@@ -32,7 +33,10 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
             println!("{}", fetch(ctx, &source)?.display());
         }
     }
-    Ok(())
+    if args.list {
+        return Ok(());
+    }
+    crates::manifests(ctx)?.iter().try_for_each(|manifest| crates::fetch(manifest))
 }
 
 /// Returns the verified tarball of a source, downloading it when the cache does not have it.
