@@ -145,9 +145,14 @@ let
       byLevel = lib.mapAttrs (_: image) wanted;
     };
 
+  # But those in Rust: with them cargo compiles the standard library, whose crates are named by a file of the toolchain. To read
+  # it here would be an import from a derivation.
   names = builtins.attrNames (
     lib.filterAttrs (
-      name: type: type == "directory" && builtins.pathExists (./. + "/${name}/app.toml")
+      name: type:
+      type == "directory"
+      && builtins.pathExists (./. + "/${name}/app.toml")
+      && !builtins.pathExists (./. + "/${name}/Cargo.toml")
     ) (builtins.readDir ./.)
   );
   ours = lib.genAttrs names (

@@ -117,7 +117,8 @@ fn shown(nix: &Nix) -> Result<String> {
 fn names(ctx: &Ctx, nix: &Nix) -> Result<String> {
     let mut expected = BTreeSet::new();
     let levels = ctx.repo.levels()?;
-    for app in ctx.repo.apps()? {
+    // apps/default.nix says why it leaves out those in Rust.
+    for app in ctx.repo.apps()?.iter().filter(|app| !app.dir.join("Cargo.toml").exists()) {
         for level in levels.iter().filter(|level| !app.skip_levels.contains_key(&level.name)) {
             expected.insert(match level.kernel {
                 KernelFlavour::Vanilla => format!("{}-{}", level.name, app.name),
