@@ -20,20 +20,28 @@ let
     };
   musl-process = musl "process" "musl as published, for ordinary processes";
   musl-kernel = musl "kernel" "musl for programs that are linked into the kernel";
+  toolchain = part {
+    name = "toolchain";
+    description = "Compiler and C library of programs that are linked into the kernel";
+    product = "ukl/lib/libukl.a";
+    paths = [ "app-runtime" ];
+    needs = [
+      musl-process
+      musl-kernel
+      kernel.headers
+      kernel.sources.vanilla
+    ];
+    tools = [ rustToolchain ];
+  };
+  cxx = part {
+    name = "cxx";
+    description = "The C++ library of programs that are linked into the kernel";
+    product = "lib/libstdc++.a";
+    paths = [ "app-runtime" ];
+    needs = [
+      toolchain
+      (pin ./cxx/gcc.toml)
+    ];
+  };
 in
-part {
-  name = "toolchain";
-  description = "Compiler and C library of programs that are linked into the kernel";
-  product = "ukl/lib/libukl.a";
-  paths = [ "app-runtime" ];
-  needs = [
-    musl-process
-    musl-kernel
-    kernel.headers
-    kernel.sources.vanilla
-  ];
-  tools = [ rustToolchain ];
-}
-// {
-  inherit musl-process musl-kernel;
-}
+toolchain // { inherit musl-process musl-kernel cxx; }

@@ -66,13 +66,19 @@ let
       booted,
     }:
     let
+      words = lib.concatLists ((manifest.build.configure or [ ]) ++ manifest.build.commands);
+      isCxx = lib.any (lib.hasInfix "{cxx}") words;
       uses = map (lookUp "library" "libraries" libraries) (manifest.libraries or [ ]);
       built = part {
         name = "app/${name}";
         description = manifest.summary;
         product = "app.o";
         inherit repo;
-        needs = [ app-runtime ] ++ uses ++ lib.optional (manifest ? source) (pin owner);
+        needs =
+          [ app-runtime ]
+          ++ uses
+          ++ lib.optional (manifest ? source) (pin owner)
+          ++ lib.optional isCxx app-runtime.cxx;
       };
       object =
         level:

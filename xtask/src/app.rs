@@ -3,17 +3,17 @@
 mod sync;
 
 use crate::cache::Key;
-use crate::config::{App, FOLDER, library_placeholder};
+use crate::config::{App, CXX, FOLDER, library_placeholder};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::ldwrap::OBJECT_SUFFIX;
 use crate::recipe::Recipe;
-use crate::toolchain::rust;
-use crate::{library, prebuilt, process, toolchain, unpack};
+use crate::toolchain::{self, Contents, rust};
+use crate::{library, prebuilt, process, program, unpack};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -29,7 +29,7 @@ pub struct BuiltApp {
 /// The tree that a user may edit: next to the cache's own things for a pinned source, the folder in the repository for
 /// an application of our own.
 pub fn editable_source(ctx: &Ctx, app: &App) -> Result<PathBuf> {
-    let Some(source) = &app.source else { return Ok(app.dir.clone()) };
+    let Some(source) = &app.source else { return Ok(app.program.as_ref().unwrap_or(&app.dir).clone()) };
     let trees = ctx.cache.root().join("src");
     let tree = trees.join(source.stem().replace('_', "-"));
     let _lock = ctx.cache.lock(&format!("src-{}", source.stem()))?;
@@ -50,6 +50,9 @@ pub fn editable_source(ctx: &Ctx, app: &App) -> Result<PathBuf> {
 pub fn build_app(ctx: &Ctx, app: &App) -> Result<BuiltApp> {
     if let Some(dir) = prebuilt::find(&format!("app/{}", app.name)) {
         return built_in(app, &dir);
+    }
+    if let Some(program) = &app.program {
+        return built_already(ctx, app, program);
     }
     build(ctx, app, |recipe| collect(ctx, app, recipe.tree))
 }
@@ -93,6 +96,12 @@ fn build<T>(ctx: &Ctx, app: &App, then: impl FnOnce(&Recipe) -> Result<T>) -> Re
         values.insert(library_placeholder(&library.name), prefix);
     }
     values.insert(FOLDER.to_owned(), app.dir.to_string_lossy().into_owned());
+    if app.build.configure.name(CXX) || app.build.commands.name(CXX) {
+        let place = toolchain::folder(ctx, &toolchain, Contents { cxx: true, libraries: &[] })?;
+        let driver = place.join("bin/ukl-c++").to_string_lossy().into_owned();
+        key = key.str(&driver);
+        values.insert(CXX.to_owned(), driver);
+    }
     let work = ctx.cache.work(&format!("app-{}", app.name), &key)?;
     let tree = work.path.join("tree");
     let was_built = start_over_if_unfinished(&work.path)?;
@@ -186,6 +195,19 @@ fn object_of(executable: &Path) -> Result<PathBuf> {
         }
     }
     Ok(object)
+}
+
+/// The same for a program that somebody else built with ukl-cc.
+fn built_already(ctx: &Ctx, app: &App, program: &Path) -> Result<BuiltApp> {
+    let data = fs::read(program).with_context(|| format!("reading {}", program.display()))?;
+    let key = Key::new("built-program-v1").bytes(&data);
+    let dir = ctx.cache.step(&format!("built-{}", app.name), &key, |out| {
+        let place = built_in(app, out)?;
+        fs::write(&place.object, program::object(program, &data)?).context("writing the partial link")?;
+        fs::write(&place.executable, &data).context("writing the program")?;
+        fs::set_permissions(&place.executable, fs::Permissions::from_mode(0o755)).context("making it executable")
+    })?;
+    built_in(app, &dir)
 }
 
 /// The results' places in a folder that holds nothing else.

@@ -3,6 +3,7 @@
 use crate::ctx::{Ctx, Install};
 use crate::{
     audit, bench, boot, build, clean, configure, doctor, fetch, link, new, nix, part, report, reproduce, run, test,
+    toolchain,
 };
 use anyhow::Result;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -27,7 +28,9 @@ enum Command {
     Run(run::Args),
     /// Build the image of an application at a level and say where it is.
     Build(build::Args),
-    /// Make a folder in apps/ with a small program that works at once.
+    /// The compiler for programs of your own, ready for make, autoconf, CMake and meson: prints how to use it.
+    Toolchain(toolchain::Args),
+    /// Make a folder in apps/ with a small program that works at once: `new c NAME`, `new rust NAME`.
     New(new::Args),
     /// Run every test, or those whose names contain FILTER; ends with `N passed, N failed`.
     Test(test::Args),
@@ -75,8 +78,8 @@ pub fn main() -> Result<()> {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let install = if cli.no_install { Install::Never } else { Install::Auto };
     let ctx = Ctx::new(install, cli.jobs.map(usize::from))?;
-    if let Some((_, arguments)) = matches.subcommand() {
-        check_names(&ctx, arguments)?;
+    if let Some((command, arguments)) = matches.subcommand() {
+        check_names(&ctx, command, arguments)?;
     }
     if cli.command.builds_or_boots() {
         doctor::prepare(&ctx)?;
@@ -84,6 +87,7 @@ pub fn main() -> Result<()> {
     match cli.command {
         Command::Run(args) => run::run(&ctx, args),
         Command::Build(args) => build::run(&ctx, args),
+        Command::Toolchain(args) => toolchain::run(&ctx, args),
         Command::New(args) => new::run(&ctx, args),
         Command::Test(args) => test::run(&ctx, args),
         Command::Bench(args) => bench::run(&ctx, args),
@@ -102,9 +106,10 @@ pub fn main() -> Result<()> {
 }
 
 /// Looks up what the command names before anything is installed or built for it.
-fn check_names(ctx: &Ctx, arguments: &ArgMatches) -> Result<()> {
+fn check_names(ctx: &Ctx, command: &str, arguments: &ArgMatches) -> Result<()> {
     let named = |id| arguments.try_get_many::<String>(id).ok().flatten().into_iter().flatten();
-    named("app").try_for_each(|name| ctx.repo.app(name).map(drop))?;
+    let is_path = |name: &str| command == "run" && run::is_path(ctx, name);
+    named("app").filter(|name| !is_path(name)).try_for_each(|name| ctx.repo.app(name).map(drop))?;
     ["level", "levels"].into_iter().flat_map(named).try_for_each(|name| ctx.repo.level(name).map(drop))
 }
 

@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::prebuilt;
 use anyhow::{Context, Result};
 use needs::{NEEDS, Places, packages};
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -83,6 +84,24 @@ pub fn prepare(ctx: &Ctx) -> Result<()> {
         rust::install(ctx)?;
     }
     Ok(())
+}
+
+/// Makes sure of programs that one piece of work needs beside those that everything needs: program = Debian package.
+pub fn require(ctx: &Ctx, needs: &BTreeMap<String, String>) -> Result<()> {
+    let have = |program: &str| Places::of_this_machine().programs.iter().any(|dir| dir.join(program).is_file());
+    let missing: Vec<&str> =
+        needs.iter().filter(|(program, _)| !have(program)).map(|(_, name)| name.as_str()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if ctx.install == Install::Auto && install::possible() {
+        let _lock = ctx.cache.lock("install")?;
+        return install::install(&missing, &ctx.cache);
+    }
+    Err(Failure::new(
+        format!("this machine lacks {}", missing.join(", ")),
+        format!("install them: {}", install::shown(&missing)),
+    ))
 }
 
 fn install_packages(ctx: &Ctx, places: &Places) -> Result<()> {

@@ -15,19 +15,24 @@ const USAGE: u8 = 2;
 pub struct Failure {
     reason: String,
     next: String,
-    usage: bool,
+    status: u8,
 }
 
 impl Failure {
     /// The work failed: exit status 1.
     #[expect(clippy::new_ret_no_self, reason = "a failure only ever travels as an error")]
     pub fn new(reason: impl Into<String>, next: impl Into<String>) -> anyhow::Error {
-        Failure { reason: reason.into(), next: next.into(), usage: false }.into()
+        Failure { reason: reason.into(), next: next.into(), status: FAILED }.into()
     }
 
     /// The request makes no sense (an unknown level, say): exit status 2.
     pub fn usage(reason: impl Into<String>, next: impl Into<String>) -> anyhow::Error {
-        Failure { reason: reason.into(), next: next.into(), usage: true }.into()
+        Failure { reason: reason.into(), next: next.into(), status: USAGE }.into()
+    }
+
+    /// The program that was run ended with a status other than 0, which becomes ours.
+    pub fn ended(status: u8, reason: impl Into<String>, next: impl Into<String>) -> anyhow::Error {
+        Failure { reason: reason.into(), next: next.into(), status }.into()
     }
 }
 
@@ -47,8 +52,7 @@ pub fn describe(error: &anyhow::Error) -> (String, u8) {
     if let Some(next) = next {
         text.push_str(&format!("\n next: {next}"));
     }
-    let status = if failure.is_some_and(|failure| failure.usage) { USAGE } else { FAILED };
-    (text, status)
+    (text, failure.map_or(FAILED, |failure| failure.status))
 }
 
 fn is_disk_full(error: &anyhow::Error) -> bool {

@@ -5,8 +5,9 @@ use crate::cache::Key;
 use crate::config::{App, KernelFlavour, Level, Ready};
 use crate::cpio::Tree;
 use crate::ctx::Ctx;
-use crate::{busybox, process};
+use crate::{busybox, ldwrap, process};
 use anyhow::{Context, Result};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// A file that a run puts into the guest beside those of the manifest.
@@ -34,7 +35,8 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
         key = key.file(&program.ordinary)?.str(&program.app.name).str(&program.name);
         key = key.str(program.stub.as_deref().unwrap_or("")).str(command).str(&ready(program.app));
         for (target, file) in &program.app.guest.files {
-            key = key.str(target).file(&program.app.dir.join(file))?;
+            let file = program.app.dir.join(file);
+            key = key.str(target).str(&format!("{:o}", permissions(&file)?)).file(&file)?;
         }
     }
     for file in extra {
@@ -94,7 +96,8 @@ impl<'a> Program<'a> {
             }
         }
         for (target, file) in &self.app.guest.files {
-            tree.file(target.trim_start_matches('/'), 0o644, &read(&self.app.dir.join(file))?);
+            let file = self.app.dir.join(file);
+            tree.file(target.trim_start_matches('/'), permissions(&file)?, &read(&file)?);
         }
         Ok(())
     }
@@ -124,12 +127,19 @@ fn ready(app: &App) -> String {
     }
 }
 
-/// A copy without what only a debugger reads: it would fill the guest's memory. Symbols stay, for profiling.
+/// A copy without what only a debugger or this program reads: it would fill the guest's memory. Symbols stay, for profiling.
 pub fn without_debug_data(program: &Path, scratch: &Path) -> Result<PathBuf> {
     let copy = scratch.join("program");
     let mut objcopy = std::process::Command::new("objcopy");
-    process::read(objcopy.arg("--strip-debug").arg(program).arg(&copy))?;
+    objcopy.arg("--strip-debug").args(ldwrap::SECTIONS.map(|section| format!("--remove-section={section}")));
+    process::read(objcopy.arg(program).arg(&copy))?;
     Ok(copy)
+}
+
+/// The permissions in the guest of a file of the host: all that counts is whether it can be executed.
+fn permissions(path: &Path) -> Result<u32> {
+    let metadata = path.metadata().with_context(|| format!("reading {}", path.display()))?;
+    Ok(if metadata.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -18,6 +18,11 @@ pub struct Args {
 /// What a program can be begun in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Language {
+    /// C, with a Makefile.
+    C,
+    /// C++, with a Makefile.
+    #[value(name = "c++")]
+    Cxx,
     /// Rust with its standard library, built by cargo.
     Rust,
 }
@@ -28,6 +33,16 @@ type Template = (&'static str, &'static str);
 impl Language {
     fn templates(self) -> &'static [Template] {
         match self {
+            Language::C => &[
+                ("app.toml", include_str!("new/templates/c/app.toml")),
+                ("Makefile", include_str!("new/templates/c/Makefile")),
+                ("@NAME@.c", include_str!("new/templates/c/main.c")),
+            ],
+            Language::Cxx => &[
+                ("app.toml", include_str!("new/templates/cxx/app.toml")),
+                ("Makefile", include_str!("new/templates/cxx/Makefile")),
+                ("@NAME@.cc", include_str!("new/templates/cxx/main.cc")),
+            ],
             Language::Rust => &[
                 ("app.toml", include_str!("new/templates/rust/app.toml")),
                 ("Cargo.toml", include_str!("new/templates/rust/Cargo.toml")),
@@ -51,7 +66,11 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
 /// Writes the files of a new application below `apps`, which must not have it yet; returns where they are.
 fn create(apps: &Path, name: &str, language: Language) -> Result<Vec<PathBuf>> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.len() > 31 || !name.chars().all(plain) || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+    if name.is_empty()
+        || name.len() > 31
+        || !name.chars().all(plain)
+        || !name.starts_with(|c: char| c.is_ascii_lowercase())
+    {
         return Err(Failure::usage(
             format!("`{name}` cannot be the name of an application"),
             "use 1 to 31 of a-z, 0-9 and `-`, a letter first",

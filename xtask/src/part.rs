@@ -5,7 +5,7 @@ use crate::config::{Footing, KernelFlavour};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::musl::{self, Flavour};
-use crate::{busybox, configure, kernel, library, link, process, toolchain};
+use crate::{busybox, configure, cxx, kernel, library, link, process, toolchain};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use std::process::Command;
 
 /// What `cargo xtask part` knows, for its messages; the layout is documented in `prebuilt.rs`.
 const KNOWN: &str = "kernel-source/FLAVOUR, kernel-headers, config/FLAVOUR, musl/process, musl/kernel, toolchain, \
-                     library/NAME, app/NAME, busybox, object/APP/LEVEL, image/APP/LEVEL";
+                     cxx, library/NAME, app/NAME, busybox, object/APP/LEVEL, image/APP/LEVEL";
 
 /// Options of `part`.
 #[derive(clap::Args)]
@@ -49,6 +49,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         ["musl", "process"] => keep(&musl::musl(ctx, Flavour::Process)?, &place),
         ["musl", "kernel"] => keep(&musl::musl(ctx, Flavour::Kernel)?, &place),
         ["toolchain"] => in_place(&place, |place| toolchain::assemble(ctx, place, place)),
+        ["cxx"] => keep(&cxx::library(ctx, &toolchain::toolchain(ctx)?)?, &place),
         ["library", name] => {
             let library = ctx.repo.library(name)?;
             let toolchain = toolchain::toolchain(ctx)?;

@@ -9,6 +9,7 @@
 //! config/FLAVOUR/config         the complete configuration
 //! musl/process, musl/kernel     the two builds of the C library
 //! toolchain/                    the applications' compiler
+//! cxx/                          the C++ library: include and lib
 //! library/NAME/                 include and lib
 //! app/NAME/                     the program and its object
 //! busybox/busybox

@@ -1,6 +1,6 @@
 //! The checkout: where it is, and what lies in it by name.
 
-use crate::config::{self, App, KernelPin, Level, Library, RawApp, Source};
+use crate::config::{self, App, KernelPin, Level, Library, Package, RawApp, Source};
 use crate::failure::Failure;
 use anyhow::{Context, Result};
 use std::fs;
@@ -102,6 +102,15 @@ impl Repo {
     #[cfg(test)]
     pub fn libraries(&self) -> Result<Vec<Library>> {
         self.library_names()?.iter().map(|name| self.library(name)).collect()
+    }
+
+    /// Every package that is a test, by name.
+    pub fn packages(&self) -> Result<Vec<Package>> {
+        let names = names_in(&self.root.join("packages"), toml_stem)?;
+        let package = |name: &String| {
+            config::load(&self.root.join(format!("packages/{name}.toml")), |raw| Package::validate(name, raw))
+        };
+        names.iter().map(package).collect()
     }
 
     /// The kernel pin.

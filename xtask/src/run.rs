@@ -1,18 +1,22 @@
 //! Builds, boots and serves an application.
 
 mod console;
+mod follow;
+mod port;
 
 use crate::config::{App, Level, Ready};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::initramfs::{self, ExtraFile};
-use crate::net::Forward;
 use crate::qemu::Accelerator;
 use crate::vm::console::Event;
 use crate::vm::disk::{self, Disk};
 use crate::vm::{Plan, Vm, interrupt};
-use crate::{doctor, link, net, smoke};
-use anyhow::Result;
+use crate::{doctor, link, net, program, smoke};
+use anyhow::{Context, Result};
+use port::Port;
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 /// A boot takes two to four seconds under emulation; loading a large data set takes longer.
@@ -23,14 +27,19 @@ const WATCH_PERIOD: Duration = Duration::from_millis(100);
 /// Options of `run`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A folder below apps/; several, separated by commas, are linked into one image and run beside the first.
+    /// A folder below apps/, or the path of a program that ukl-cc linked, such as ./hello. Several folders, separated by commas,
+    /// are linked into one image and run beside the first.
     app: String,
     /// A file in kernel/levels/, without `.toml`.
     #[arg(long, short, default_value = "byb")]
     level: String,
-    /// The host's port for the application's first port [default: the same number].
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
-    port: Option<u16>,
+    /// The host's port for the application's first one, or for GUEST [default: the same numbers]; may be repeated. A program
+    /// named by its path is a server if there is one: it is ready when it listens on the first.
+    #[arg(long, value_name = "HOST[:GUEST]")]
+    port: Vec<Port>,
+    /// A file of this machine that the program named by its path finds at GUEST; may be repeated.
+    #[arg(long, value_name = "HOST:GUEST")]
+    file: Vec<String>,
     /// Virtual CPUs.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     smp: u32,
@@ -53,7 +62,7 @@ pub struct Args {
 
 /// Runs `run`.
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
-    let (app, level) = (ctx.repo.app(&args.app)?, ctx.repo.level(&args.level)?);
+    let (app, level) = (application(ctx, &args)?, ctx.repo.level(&args.level)?);
     for app in app.all() {
         if let Some(reason) = app.skip_levels.get(&level.name) {
             return Err(Failure::usage(
@@ -62,7 +71,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
             ));
         }
     }
-    let forwards = forwards(&app, args.port)?;
+    let forwards = port::forwards(&app, &args.port)?;
     // Before anything is built: a port that is taken now is most likely still taken then.
     forwards.iter().try_for_each(|forward| net::check_free(*forward))?;
     doctor::prepare(ctx)?;
@@ -97,12 +106,40 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     }
     match app.guest.ready {
         Ready::Tcp(_) => serve(&app, &plan, &mut vm),
-        Ready::Exit => {
-            let status = finish(&mut vm)?;
-            anyhow::ensure!(status == 0, "the application ended with status {status}");
-            Ok(())
-        }
+        Ready::Exit => follow::follow(&mut vm, &app),
     }
+}
+
+/// Whether what is to be run is named by its path: it has a slash, or is no application but a file.
+pub fn is_path(ctx: &Ctx, name: &str) -> bool {
+    name.contains('/')
+        || (!ctx.repo.root.join("apps").join(name).join("app.toml").is_file() && Path::new(name).is_file())
+}
+
+/// The application that is to be run.
+fn application(ctx: &Ctx, args: &Args) -> Result<App> {
+    if is_path(ctx, &args.app) {
+        let mut files = BTreeMap::new();
+        for words in &args.file {
+            let Some((host, guest)) = words.split_once(':') else {
+                return Err(Failure::usage(
+                    format!("`--file {words}` does not say where the file goes"),
+                    "write --file HOST:GUEST, such as --file ./my.conf:/etc/my.conf",
+                ));
+            };
+            let path = std::path::absolute(host).with_context(|| format!("resolving {host}"))?;
+            files.insert(guest.to_owned(), path);
+        }
+        let ports = args.port.iter().map(|port| port.guest.unwrap_or(port.host)).collect();
+        return program::app(Path::new(&args.app), program::Options { ports, files });
+    }
+    if !args.file.is_empty() {
+        return Err(Failure::usage(
+            format!("`--file` is for programs named by their path, and `{}` is an application", args.app),
+            format!("name the file under `[guest.files]` in apps/{}/app.toml", args.app),
+        ));
+    }
+    ctx.repo.app(&args.app)
 }
 
 /// The machine for an application at a level; everything that is missing is built.
@@ -132,19 +169,6 @@ pub fn plan_with(
         disk: None,
         append: vec![],
     })
-}
-
-/// The application's ports under the same numbers on the host; `first` replaces the first one's.
-fn forwards(app: &App, first: Option<u16>) -> Result<Vec<Forward>> {
-    let mut ports = app.all().flat_map(|app| &app.guest.ports).copied().peekable();
-    if first.is_some() && ports.peek().is_none() {
-        return Err(Failure::usage(
-            format!("application `{}` has no port", app.name),
-            "leave `--port` out, or name a port under `[guest] ports` in its app.toml",
-        ));
-    }
-    let host = |at: usize, guest: u16| if at == 0 { first.unwrap_or(guest) } else { guest };
-    Ok(ports.enumerate().map(|(at, guest)| Forward { host: host(at, guest), guest }).collect())
 }
 
 fn announce(app: &App, level: &Level, plan: &Plan, vm: &Vm) {
@@ -189,8 +213,7 @@ fn serve(app: &App, plan: &Plan, vm: &mut Vm) -> Result<()> {
         if let Some(status) = exit_status(vm) {
             println!("{} ended with status {status}", app.name);
             vm.wait_end(Duration::from_secs(20))?;
-            anyhow::ensure!(status == 0, "the application ended with status {status}");
-            return Ok(());
+            return follow::verdict(app, status, vm);
         }
         if let Some(status) = vm.ended()? {
             return Err(vm.failure(format!("the machine ended before {} did: {}", app.name, vm.ending(status))));
@@ -225,11 +248,11 @@ fn exit_status(vm: &Vm) -> Option<i32> {
     })
 }
 
-/// What lies between init's marks on the console, without carriage returns.
+/// What lies between init's marks on the console, without carriage returns. The last line break is init's.
 fn application_output(log: &str) -> String {
     let log = log.replace('\r', "");
     let lines = log.lines().skip_while(|line| *line != "UKL-START").skip(1);
-    lines.take_while(|line| !line.starts_with("UKL-EXIT ")).map(|line| format!("{line}\n")).collect()
+    lines.take_while(|line| !line.starts_with("UKL-EXIT ")).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -239,7 +262,7 @@ mod tests {
     #[test]
     fn only_the_application_is_printed() {
         let log =
-            "Linux version\r\nUKL-START\r\nukl: level=byb cpl=0 pid=43\r\nhello\r\nUKL-EXIT status=0\r\nreboot\r\n";
+            "Linux version\r\nUKL-START\r\nukl: level=byb cpl=0 pid=43\r\nhello\r\n\r\nUKL-EXIT status=0\r\nreboot\r\n";
         assert_eq!(application_output(log), "ukl: level=byb cpl=0 pid=43\nhello\n");
         assert_eq!(application_output("panic\n"), "");
     }

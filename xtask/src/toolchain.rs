@@ -1,7 +1,7 @@
 //! The application's compiler: gcc with our headers, libraries, code model and linker.
 //!
 //! ```text
-//! bin/ukl-cc       what an application's build system calls
+//! bin/ukl-cc       what an application's build system calls, and bin/ukl-c++
 //! bin/ukl-cargo    cargo for applications in Rust (toolchain/rust.rs)
 //! bin/ld           our linker wrapper (ldwrap.rs), found by gcc through -B
 //! include/         C library, kernel and <ukl.h> headers
@@ -11,13 +11,18 @@
 //! bypass.o         the system call of any number by the kernel's direct entries
 //! ```
 
+mod command;
+mod folder;
 pub mod rust;
+
+pub use command::{Args, run};
+pub use folder::{Contents, environment, folder};
 
 use crate::cache::Key;
 use crate::config::KernelFlavour;
 use crate::ctx::Ctx;
 use crate::musl::{self, Flavour};
-use crate::{kernel, prebuilt, process, syscalls};
+use crate::{kernel, ldwrap, prebuilt, process, syscalls};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -39,6 +44,11 @@ impl Toolchain {
     /// Cargo for applications in Rust: it compiles the standard library, too, and links with [`Self::cc`].
     pub fn cargo(&self) -> PathBuf {
         self.dir.join("bin/ukl-cargo")
+    }
+
+    /// The same as `cc` for C++.
+    pub fn cxx(&self) -> PathBuf {
+        self.dir.join("bin/ukl-c++")
     }
 
     /// The stubs that the level link of a level without bypass adds.
@@ -74,7 +84,10 @@ pub fn toolchain(ctx: &Ctx) -> Result<Toolchain> {
         .str(&stubs[1].1)
         .str(&headers.to_string_lossy())
         .str(&kernel::compiler()?);
-    key = key.str(&specs(Path::new("/"), "", "")).str(include_str!("ldwrap.rs"));
+    key = key.str(&specs(Path::new("/"), "", ""));
+    for source in ldwrap::SOURCES {
+        key = key.str(source);
+    }
     key = match rust::Rust::find(&runtime)? {
         Some(rust) => rust.key(key),
         None => key,
@@ -140,10 +153,14 @@ fn driver(out: &Path, place: &Path) -> Result<()> {
     let include = gcc("-print-file-name=include")?;
     write(&out.join("ukl.specs"), &specs(place, include.trim(), libgcc.trim()))?;
     let (specs, bin) = (place.join("ukl.specs"), place.join("bin"));
-    let driver = out.join("bin/ukl-cc");
-    write(&driver, &format!("#!/bin/sh\nexec gcc -specs='{}' -B'{}/' \"$@\"\n", specs.display(), bin.display()))?;
-    fs::set_permissions(&driver, fs::Permissions::from_mode(0o755))
-        .with_context(|| format!("making {} executable", driver.display()))
+    for (name, compiler) in [("ukl-cc", "gcc"), ("ukl-c++", "g++")] {
+        let driver = out.join("bin").join(name);
+        let (specs, bin) = (specs.display(), bin.display());
+        write(&driver, &format!("#!/bin/sh\nexec {compiler} -specs='{specs}' -B'{bin}/' \"$@\"\n"))?;
+        fs::set_permissions(&driver, fs::Permissions::from_mode(0o755))
+            .with_context(|| format!("making {} executable", driver.display()))?;
+    }
+    Ok(())
 }
 
 /// A gcc specs file (GCC manual, "Spec Files"): `%<option` removes an option, what self_spec names is added.

@@ -7,6 +7,8 @@ mod hello;
 mod lean;
 mod memcached;
 mod order;
+mod packages;
+mod programs;
 mod redis;
 mod requests;
 mod server;
@@ -20,8 +22,22 @@ use anyhow::Result;
 const SUITES: &[&str] = &["behaviour", "redis", "memcached", "hello-rs", "echo-rs", "together"];
 
 /// What the names of tests begin with.
-const GROUPS: [&str; 12] =
-    ["unit", "nix", "linux", "base", "byb", "ret", "ret-byb", "shortcut", "differential", "order", "lean", "reproduce"];
+const GROUPS: [&str; 14] = [
+    "unit",
+    "nix",
+    "linux",
+    "base",
+    "byb",
+    "ret",
+    "ret-byb",
+    "shortcut",
+    "differential",
+    "order",
+    "lean",
+    "reproduce",
+    "packages",
+    "programs",
+];
 
 /// Counts outcomes and prints each as it comes.
 #[derive(Debug)]
@@ -61,6 +77,11 @@ impl Tally {
             }
             _ => true,
         }
+    }
+
+    /// Whether the filter itself has this text in it.
+    pub fn asks_for(&self, text: &str) -> bool {
+        self.filter.contains(text)
     }
 
     /// Prints and counts one outcome; `compared` says what was compared with what.
@@ -138,6 +159,14 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
         for level in ["linux", "byb"] {
             lean::run(ctx, level, tally);
         }
+    }
+    // Builds programs of others, so only when asked for.
+    if tally.filter.starts_with("packages") {
+        packages::run(ctx, tally)?;
+    }
+    // Links two images for each level.
+    if tally.filter.starts_with("programs") {
+        programs::run(ctx, tally)?;
     }
     anyhow::ensure!(!interrupt::requested(), "interrupted after {} tests", tally.passed + tally.failed);
     Ok(())

@@ -99,7 +99,7 @@ fn unknown_names_get_a_proposal_and_status_2() {
     place.ask(&["run", "helo"]).refuses(2, &["`helo`", "did you mean `hello`?"]);
     place.ask(&["run", "hello", "--level", "bybb"]).refuses(2, &["`bybb`", "did you mean `byb`?"]);
     place.ask(&["run", "hello", "--levle", "byb"]).refuses(2, &["--levle", "--level"]);
-    place.ask(&["run", "../hello"]).refuses(2, &["`../hello`", "hello"]);
+    place.ask(&["run", "../hello"]).refuses(2, &["`../hello` does not exist", "hello"]);
 }
 
 #[test]
@@ -228,6 +228,82 @@ fn an_object_that_is_none_is_refused() {
     place.ask(&["audit", readme.to_str().unwrap()]).refuses(1, &["README.md", "ELF", "gcc -c"]);
     place.ask(&["audit", "/nonexistent.o"]).refuses(1, &["/nonexistent.o", "cannot be read"]);
     place.ask(&["boot", "/nonexistent", "/nonexistent"]).refuses(1, &["/nonexistent", "cargo xtask build"]);
+}
+
+/// Compiles C with this machine's compiler; `None` when it cannot do that.
+fn compile(place: &Place, name: &str, source: &str, options: &[&str]) -> Option<String> {
+    let (from, to) = (place.path(&format!("{name}.c")), place.path(name));
+    std::fs::write(&from, source).unwrap();
+    let output = Command::new("gcc").args(options).arg(&from).arg("-o").arg(&to).output().unwrap();
+    output.status.success().then(|| to.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_program_that_ukl_cc_did_not_link_is_refused_with_the_way_to_link_it() {
+    let place = Place::new();
+    place.ask(&["run", "/bin/true"]).refuses(1, &["/bin/true", "shared libraries", "ukl-cc"]);
+    let own = compile(&place, "static", "int main(void) { return 0; }", &["-static", "-nostdlib", "-e", "main"]);
+    place.ask(&["run", &own.unwrap()]).refuses(1, &[".ukl.object", "not linked by ukl-cc", "cargo xtask toolchain"]);
+    let library = compile(&place, "lib.so", "int f(void) { return 0; }", &["-shared", "-fPIC", "-nostdlib"]).unwrap();
+    place.ask(&["run", &library]).refuses(1, &["lib.so is a shared library", "archive"]);
+    let object = compile(&place, "main.o", "int main(void) { return 0; }", &["-c"]).unwrap();
+    place.ask(&["run", &object]).refuses(1, &["main.o is an object, not a program", "ukl-cc -o PROGRAM"]);
+    assert!(!place.path("cache/steps").exists());
+}
+
+#[test]
+fn a_program_for_another_machine_is_refused_with_its_name() {
+    let place = Place::new();
+    // Only the header of an ELF file for AArch64 (EM_AARCH64 is 183) and, for 32 bits, for i386 (EM_386 is 3).
+    for (bits, machine, words) in [(2, 183, ["Aarch64 (64 bits)", "x86-64"]), (1, 3, ["I386 (32 bits)", "x86-64"])] {
+        let mut header =
+            vec![0x7f, b'E', b'L', b'F', bits, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, machine, 0, 1, 0, 0, 0];
+        header.resize(if bits == 2 { 64 } else { 52 }, 0);
+        let size = if bits == 2 { 52 } else { 40 };
+        header[size] = u8::try_from(header.len()).unwrap();
+        std::fs::write(place.path("foreign"), header).unwrap();
+        place.ask(&["run", place.path("foreign").to_str().unwrap()]).refuses(1, &words);
+        place.ask(&["audit", place.path("foreign").to_str().unwrap()]).refuses(1, &words);
+    }
+}
+
+#[test]
+fn each_reason_against_an_object_names_place_symbol_and_remedy() {
+    let place = Place::new();
+    let audit = |name: &str, source: &str, options: &[&str], words: &[&str]| {
+        let options = [&["-c", "-O1", "-fcf-protection=none"], options].concat();
+        let object = compile(&place, name, source, &options).unwrap();
+        let answer = place.ask(&["audit", &object]);
+        assert!(answer.stdout.lines().count() < 24, "more than a screen: {}", answer.stdout);
+        for word in words {
+            assert!(answer.stdout.contains(word), "no `{word}` in: {}", answer.stdout);
+        }
+        answer.refuses(1, &["1 of 1 objects"]);
+    };
+    let kernel = "-mcmodel=kernel -fno-pic -fno-pie";
+    let kernel: Vec<_> = kernel.split(' ').collect();
+    let call =
+        "long f(long n) { long r; __asm__ volatile(\"syscall\" : \"=a\"(r) : \"a\"(n) : \"rcx\", \"r11\"); return r; }";
+    audit("call.o", call, &kernel, &["f+", "instruction `syscall`", "call the C library's function"]);
+    let thread = "__thread int t; int *f(void) { return &t; }";
+    audit("pic.o", thread, &["-fPIC"], &["f+", "against `t`", "compile the file with ukl-cc"]);
+    let table = "char table[40 << 20]; char *f(long n) { return table + n; }";
+    audit("table.o", table, &kernel, &["`table` (.bss)", "41943040", "allocate large tables at run time"]);
+    let absent = "int absent(int); int f(int n) { return absent(n) + 1; }";
+    audit("absent.o", absent, &kernel, &["f+", "undefined symbol `absent`", "link the library that defines it"]);
+}
+
+#[test]
+fn options_of_a_program_that_make_no_sense_are_refused() {
+    let place = Place::new();
+    place.ask(&["run", "./no-such-program"]).refuses(2, &["`./no-such-program` does not exist", "ukl-cc"]);
+    place.ask(&["run", "hello", "--file", "a:/b"]).refuses(2, &["--file", "[guest.files]"]);
+    place.ask(&["run", "/bin/true", "--file", "README.md"]).refuses(2, &["README.md", "HOST:GUEST"]);
+    place.ask(&["run", "redis", "--port", "7000:1"]).refuses(2, &["has no port 1", "6379"]);
+    place.ask(&["run", "redis", "--port", "7000", "--port", "7001"]).refuses(2, &["given twice", "6379"]);
+    place.ask(&["toolchain", "--library", "libevnt"]).refuses(2, &["`libevnt`", "did you mean `libevent`?"]);
+    place.ask(&["new", "c", "Not_A_Name"]).refuses(2, &["Not_A_Name", "a-z"]);
+    place.ask(&["new", "c", "hello"]).refuses(2, &["hello exists already"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the instructions say, by decoding every function.
 
-use super::finding::{Finding, Kind};
+use super::finding::{Finding, Kind, Place};
 use anyhow::Result;
 use iced_x86::{
     Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, Register,
@@ -16,17 +16,19 @@ pub fn is_text(section: &Section) -> bool {
 }
 
 /// `function+0x12`, or `.section+0x12` where no function is.
-pub fn place(file: &ElfFile64, section: &Section, offset: u64) -> String {
+pub fn place(file: &ElfFile64, section: &Section, offset: u64) -> Place {
+    let section_name = section.name().unwrap_or("?");
     let holder = file
         .symbols()
         .filter(|symbol| symbol.section_index() == Some(section.index()) && symbol.kind() != SymbolKind::Section)
         .filter(|symbol| symbol.address() <= offset && symbol.name().is_ok_and(|name| !name.is_empty()))
         .filter(|symbol| symbol.size() == 0 || offset < symbol.address() + symbol.size())
         .max_by_key(|symbol| (symbol.address(), symbol.size()));
-    match holder {
+    let name = match holder {
         Some(symbol) => format!("{}+{:#x}", symbol.name().unwrap_or_default(), offset - symbol.address()),
-        None => format!("{}+{offset:#x}", section.name().unwrap_or("?")),
-    }
+        None => format!("{section_name}+{offset:#x}"),
+    };
+    Place { name, at: Some((section_name.to_owned(), offset)), object: None }
 }
 
 /// Decodes every code section, function by function; a function starts at each symbol.

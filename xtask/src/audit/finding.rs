@@ -52,12 +52,38 @@ impl Kind {
     }
 }
 
+/// Where in an object something is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The symbol with offset, or the section.
+    pub name: String,
+    /// The section, and the offset in it in bytes, where there is one place to point at.
+    pub at: Option<(String, u64)>,
+    /// The object that the compiler made, when it is known which of them this part came from.
+    pub object: Option<String>,
+}
+
+impl From<String> for Place {
+    /// A place that has a name only.
+    fn from(name: String) -> Self {
+        Place { name, at: None, object: None }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.object {
+            Some(object) => write!(f, "{} in {object}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
 /// What is wrong, where, and about what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub kind: Kind,
-    /// The symbol with offset, or the section.
-    pub place: String,
+    pub place: Place,
     /// What stands there.
     pub what: String,
 }

@@ -14,6 +14,8 @@ use finding::Kind;
 
 use crate::ctx::Ctx;
 use crate::failure::Failure;
+use crate::ldwrap::Inputs;
+use crate::program;
 use anyhow::{Context, Result};
 use object::read::elf::ElfFile64;
 use std::fs;
@@ -22,13 +24,16 @@ use std::path::{Path, PathBuf};
 /// Options of `audit`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Relocatable objects: what the compiler makes, or PROGRAM.ukl.o.
+    /// Objects that the compiler made, PROGRAM.ukl.o, or programs that ukl-cc linked.
     #[arg(required = true)]
     objects: Vec<PathBuf>,
     /// The object is one of several: undefined symbols are not looked at.
     #[arg(long)]
     part: bool,
 }
+
+/// How many reasons fit a screen.
+const SHOWN: usize = 12;
 
 /// Runs `audit`.
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
@@ -51,28 +56,49 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     Ok(())
 }
 
-/// Succeeds when a linked object has nothing against it; else prints every reason and fails.
-pub fn require(object: &Path, exports: &Path) -> Result<()> {
-    let findings = audit(object, Some(exports))?;
+/// Succeeds when a linked object has nothing against it; else prints the reasons and fails. `program` is the application
+/// as a process, which tells what it was made of.
+pub fn require(object: &Path, exports: &Path, program: &Path) -> Result<()> {
+    let mut findings = audit(object, Some(exports))?;
+    name_objects(&mut findings, &Inputs::of_program(program)?);
     let Some(first) = findings.first() else { return Ok(()) };
-    findings.iter().for_each(|finding| eprintln!("  {finding}"));
+    let count = findings.len();
+    findings.iter().take(SHOWN).for_each(|finding| eprintln!("  {finding}"));
+    let next = match count > SHOWN {
+        true => format!(
+            "follow the remedies above; `cargo xtask audit {}` prints the other {}",
+            program.display(),
+            count - SHOWN
+        ),
+        false => "follow the remedies above; `cargo xtask audit --part FILE.o` checks a single object".to_owned(),
+    };
     Err(Failure::new(
-        format!("{} reasons against linking this application into the kernel, the first: {first}", findings.len()),
-        "follow the remedies above; `cargo xtask audit --part FILE.o` checks a single object",
+        format!("{count} reasons against linking this application into the kernel, the first: {first}"),
+        next,
     ))
 }
 
-/// Every reason against an object. Undefined symbols are checked when the list of the kernel's exports is given.
+/// Every reason against an object, or against the one that a program has with it. Undefined symbols are checked when the
+/// list of the kernel's exports is given.
 pub fn audit(path: &Path, exports: Option<&Path>) -> Result<Vec<Finding>> {
-    let unusable = |reason: String| {
+    let data = fs::read(path).map_err(|error| {
         Failure::new(
-            reason,
-            "name a relocatable object: what `gcc -c` makes, or the object that `cargo xtask build` names",
+            format!("{} cannot be read: {error}", path.display()),
+            "name what `gcc -c` or `ukl-cc` made, or the object that `cargo xtask build` names",
         )
-    };
-    let data = fs::read(path).map_err(|error| unusable(format!("{} cannot be read: {error}", path.display())))?;
-    let file: ElfFile64 = ElfFile64::parse(&*data)
-        .map_err(|error| unusable(format!("{} is no 64-bit ELF file: {error}", path.display())))?;
+    })?;
+    match program::kind(path, &data)? {
+        program::Kind::Object => audit_object(path, &data, exports),
+        program::Kind::Program => {
+            let mut findings = audit_object(path, &program::object(path, &data)?, exports)?;
+            name_objects(&mut findings, &Inputs::of_program(path)?);
+            Ok(findings)
+        }
+    }
+}
+
+fn audit_object(path: &Path, data: &[u8], exports: Option<&Path>) -> Result<Vec<Finding>> {
+    let file: ElfFile64 = ElfFile64::parse(data).with_context(|| format!("reading {} as an object", path.display()))?;
     let mut findings = sections::check(&file).with_context(|| format!("reading {}", path.display()))?;
     findings.extend(relocations::check(&file)?);
     findings.extend(code::check(&file)?);
@@ -81,4 +107,13 @@ pub fn audit(path: &Path, exports: Option<&Path>) -> Result<Vec<Finding>> {
         findings.extend(symbols::check(&file, &list)?);
     }
     Ok(findings)
+}
+
+/// Adds to each reason which of the program's objects it is about.
+fn name_objects(findings: &mut [Finding], inputs: &Inputs) {
+    for finding in findings {
+        if let Some((section, offset)) = &finding.place.at {
+            finding.place.object = inputs.object(section, *offset).map(str::to_owned);
+        }
+    }
 }

@@ -33,7 +33,7 @@ pub fn check(file: &ElfFile64) -> Result<Vec<Finding>> {
         let object::SymbolFlags::Elf { st_info, .. } = symbol.flags() else { continue };
         if st_info & 0xf == elf::STT_GNU_IFUNC {
             let what = "its address is chosen by a function at load time (ifunc)".to_owned();
-            findings.push(Finding { kind: Kind::IndirectFunction, place: symbol.name()?.to_owned(), what });
+            findings.push(Finding { kind: Kind::IndirectFunction, place: symbol.name()?.to_owned().into(), what });
         }
     }
     Ok(findings)

@@ -1,14 +1,23 @@
 //! Undefined symbols must be ones the kernel offers to applications.
 
-use super::finding::{Finding, Kind};
+use super::finding::{Finding, Kind, Place};
 use anyhow::Result;
 use object::read::elf::ElfFile64;
 use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget};
 use std::collections::BTreeMap;
 
 /// Symbols that the level link itself resolves, in an application's object before that link.
-const BOUND_BY_LINK: &[&str] =
-    &["__ukl_sys_*", "__ukl_syscall", "__ukl_call_begin", "__ukl_call_end", "__ukl_call_return", "__ukl_descriptor"];
+const BOUND_BY_LINK: &[&str] = &[
+    "__ukl_sys_*",
+    "__ukl_syscall",
+    "__ukl_syscall_end",
+    "__ukl_call_begin",
+    "__ukl_call_end",
+    "__ukl_call_return",
+    "__ukl_call_names",
+    "__ukl_call_names_end",
+    "__ukl_descriptor",
+];
 
 /// Defined by every linker; assemblers mention it beside a table access, which is judged as a relocation.
 const OF_THE_LINKER: &str = "_GLOBAL_OFFSET_TABLE_";
@@ -27,7 +36,7 @@ pub fn check(file: &ElfFile64, exports: &str) -> Result<Vec<Finding>> {
         {
             continue;
         }
-        let place = users.get(&symbol.index().0).cloned().unwrap_or_else(|| "symbol table".to_owned());
+        let place = users.get(&symbol.index().0).cloned().unwrap_or_else(|| "symbol table".to_owned().into());
         findings.push(Finding { kind: Kind::UndefinedSymbol, place, what: format!("undefined symbol `{name}`") });
     }
     Ok(findings)
@@ -44,7 +53,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 }
 
 /// The first reference to each symbol, by symbol index.
-fn first_users(file: &ElfFile64) -> BTreeMap<usize, String> {
+fn first_users(file: &ElfFile64) -> BTreeMap<usize, Place> {
     let mut users = BTreeMap::new();
     for section in file.sections() {
         for (offset, relocation) in section.relocations() {

@@ -18,6 +18,8 @@ pub struct App {
     pub summary: String,
     /// The pinned tarball; absent when the sources lie in the folder.
     pub source: Option<Source>,
+    /// A program that is built already, absolute: what was named by its path instead of a folder of apps/.
+    pub program: Option<PathBuf>,
     /// What it is linked with beside the C library, in the order of the file.
     pub libraries: Vec<Library>,
     pub build: AppBuild,
@@ -36,7 +38,8 @@ pub struct AppBuild {
     #[serde(default)]
     pub configure: Commands,
     /// Commands run one after the other at each build. `{cc}`, `{ar}`, `{cargo}`, `{jobs}`, `{source}` and `{folder}` are
-    /// filled in, and for each of the application's libraries `{library.NAME}`, the folder that has its `include` and `lib`.
+    /// filled in, `{cxx}`, for which the C++ library is built, and for each of the application's libraries `{library.NAME}`, the
+    /// folder that has its `include` and `lib`.
     pub commands: Commands,
     /// The program that comes out, relative to the build directory.
     pub executable: PathBuf,
@@ -86,8 +89,11 @@ pub enum Ready {
     Exit,
 }
 
+/// Memory of a virtual machine whose manifest does not say.
+pub const MEMORY_MIB: u32 = 256;
+
 fn default_memory_mib() -> u32 {
-    256
+    MEMORY_MIB
 }
 
 /// The file as written.
@@ -107,6 +113,8 @@ pub struct RawApp {
 
 /// What stands for the application's folder in the checkout; `{source}` is a copy of it, in which files may be made.
 pub const FOLDER: &str = "folder";
+/// What stands for the compiler for C++ in an application's commands.
+pub const CXX: &str = "cxx";
 
 /// What stands for the folder of a library in an application's commands.
 pub fn library_placeholder(library: &str) -> String {
@@ -121,7 +129,8 @@ impl App {
         }
         // The descriptor in the image has 32 bytes for the name, the last of them zero.
         ensure!(name.len() < 32, "application name `{name}` is longer than 31 bytes");
-        let mut known: Vec<_> = commands::FOR_ALL.iter().chain([&FOLDER]).map(|name| (*name).to_owned()).collect();
+        let known = commands::FOR_ALL.iter().chain(&[FOLDER, CXX]);
+        let mut known: Vec<_> = known.map(|name| (*name).to_owned()).collect();
         for library in &libraries {
             let placeholder = library_placeholder(&library.name);
             ensure!(!known.contains(&placeholder), "`libraries` names `{}` twice", library.name);
@@ -157,6 +166,7 @@ impl App {
             dir: dir.to_owned(),
             summary: raw.summary,
             source: raw.source,
+            program: None,
             libraries,
             build: raw.build,
             guest: raw.guest,
@@ -241,7 +251,7 @@ mod tests {
         );
         insta::assert_snapshot!(
             linked_with(&with, &[]).unwrap_err(),
-            @"`build.commands`: `{library.libevent}/lib/libevent.a` names {library.libevent}; one of {cc}, {ar}, {cargo}, {jobs}, {source}, {folder} was expected"
+            @"`build.commands`: `{library.libevent}/lib/libevent.a` names {library.libevent}; one of {cc}, {ar}, {cargo}, {jobs}, {source}, {folder}, {cxx} was expected"
         );
     }
 

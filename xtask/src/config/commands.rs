@@ -13,6 +13,9 @@ pub const FOR_ALL: &[&str] = &["cc", "ar", "cargo", "jobs", "source"];
 pub struct Commands(Vec<Vec<String>>);
 
 impl Commands {
+    /// Nothing to run.
+    pub const NONE: Commands = Commands(Vec::new());
+
     /// Checks that no command is empty and that every placeholder is in `known`; `key` is where they stand in the file.
     pub fn validate(&self, key: &str, known: &[String]) -> Result<()> {
         ensure!(self.0.iter().all(|words| !words.is_empty()), "`{key}` has an empty command");

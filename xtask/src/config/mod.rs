@@ -6,9 +6,10 @@ mod footing;
 mod kernel;
 mod level;
 mod library;
+mod package;
 mod source;
 
-pub use app::{App, FOLDER, RawApp, Ready, library_placeholder};
+pub use app::{App, AppBuild, CXX, FOLDER, Guest, MEMORY_MIB, RawApp, Ready, library_placeholder};
 pub use commands::Commands;
 pub use footing::Footing;
 pub use kernel::KernelPin;
@@ -16,6 +17,7 @@ pub use level::{KernelFlavour, Level, LevelOptions};
 pub use library::Library;
 #[cfg(test)]
 pub use library::LibraryBuild;
+pub use package::{Check, Package, PackageProgram};
 pub use source::Source;
 
 use crate::failure::Failure;

@@ -5,7 +5,7 @@ use crate::cache::Key;
 use crate::config::{App, KernelFlavour, Level};
 use crate::cpio::Tree;
 use crate::ctx::Ctx;
-use crate::{app, busybox, initramfs, process};
+use crate::{app, busybox, initramfs, ldwrap, process};
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -94,7 +94,9 @@ fn first(ctx: &Ctx) -> Result<PathBuf> {
 pub fn stripped(program: &Path) -> Result<Vec<u8>> {
     let scratch = tempfile::tempdir().context("making a directory for the stripped program")?;
     let copy = scratch.path().join("program");
-    process::read(Command::new("objcopy").arg("--strip-all").arg(program).arg(&copy))?;
+    let mut objcopy = Command::new("objcopy");
+    objcopy.arg("--strip-all").args(ldwrap::SECTIONS.map(|section| format!("--remove-section={section}")));
+    process::read(objcopy.arg(program).arg(&copy))?;
     read(&copy)
 }
 

@@ -53,7 +53,7 @@ pub fn level_object(ctx: &Ctx, app: &App, built: &BuiltApp, level: &Level) -> Re
             ld.arg(&built.object).arg(&descriptor_object).arg(toolchain.base_stubs());
         }
         process::run(&mut ld)?;
-        audit::require(&linked, &exports)?;
+        audit::require(&linked, &exports, &built.executable)?;
         let names = hidden_names(&app.name, &symbols(&linked)?);
         rename(&linked, &out.join("app.o"), &names, Some(&descriptor::symbol(&app.name)))
     })?;

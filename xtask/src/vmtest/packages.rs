@@ -1,0 +1,122 @@
+//! Programs of others: built as they always are, run at a level, tested by their own tests or a real client.
+
+use super::Tally;
+use super::server::{ANSWER_DEADLINE, privilege};
+use crate::config::{Check, Package, PackageProgram};
+use crate::ctx::Ctx;
+use crate::initramfs::ExtraFile;
+use crate::net::{self, Forward};
+use crate::run::{self, READY_DEADLINE};
+use crate::vm::shell::Shell;
+use crate::vm::{Vm, interrupt};
+use crate::{packages, program};
+use anyhow::{Context, Result, ensure};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// Where they run; the filter may name another level: `packages/xz/linux`.
+const LEVEL: &str = "byb";
+/// For one check under emulation.
+const CHECK_DEADLINE: Duration = Duration::from_secs(180);
+
+/// Every package that the tally wants.
+pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
+    let levels = ctx.repo.levels()?.into_iter().map(|level| level.name);
+    let named = levels.filter(|level| tally.asks_for(&format!("/{level}"))).max_by_key(String::len);
+    let level = named.unwrap_or(LEVEL.to_owned());
+    for package in ctx.repo.packages()? {
+        let prefix = format!("packages/{}/{level}/", package.name);
+        if interrupt::requested() || !tally.wants_group(&prefix) {
+            continue;
+        }
+        match packages::build(ctx, &package) {
+            Err(error) => tally.check(&format!("{prefix}build"), Err(error)),
+            Ok(tree) => {
+                let what = format!("the status of its own build with 0 ({})", package.summary);
+                tally.add(&format!("{prefix}build"), true, &what);
+                for program in &package.programs {
+                    if let Err(error) = boot_and_run(ctx, (&package, program), &tree, (&level, &prefix), tally) {
+                        tally.check(&format!("{prefix}machine"), Err(error));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn boot_and_run(
+    ctx: &Ctx,
+    (package, tested): (&Package, &PackageProgram),
+    tree: &Path,
+    (level, prefix): (&str, &str),
+    tally: &mut Tally,
+) -> Result<()> {
+    let level = ctx.repo.level(level)?;
+    let options = program::Options { ports: tested.ports.clone(), ..program::Options::default() };
+    let app = program::app(&tree.join(&tested.path), options)?;
+    let mut plan = run::plan_with(ctx, &app, &level, Some(&tested.args), &files(tested, tree)?)?;
+    plan.name = format!("test-package-{}-{}", package.name, level.name);
+    (plan.cpus, plan.memory_mib) = (tested.cpus, tested.memory_mib);
+    let port = net::free_port()?;
+    match tested.ports.first() {
+        Some(&guest) => plan.forwards = vec![Forward { host: port, guest }],
+        None => plan.append.push("UKL_IDLE=1".to_owned()),
+    }
+    let mut vm = Vm::boot(ctx, &plan)?;
+    vm.wait_ready(READY_DEADLINE)?;
+    let mut shell = vm.shell()?;
+    if !tested.ports.is_empty() {
+        tally.check(&format!("{prefix}privilege"), privilege(&level, &vm));
+    }
+    let scratch = ctx.cache.scratch()?;
+    for check in &tested.check {
+        ensure!(!interrupt::requested(), "interrupted");
+        tally.check(&format!("{prefix}{}", check.name), succeeds(check, tree, scratch.path(), port, &mut shell));
+    }
+    tally.kernel_is_quiet(&format!("{prefix}{}-", app.name), &mut vm);
+    vm.stop().context("stopping the machine")
+}
+
+/// What the guest gets beside the program.
+fn files(tested: &PackageProgram, tree: &Path) -> Result<Vec<ExtraFile>> {
+    let mut files = Vec::new();
+    for (target, path) in &tested.files {
+        for (file, below) in packages::files_below(&tree.join(path))? {
+            let content = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+            let executable = file.metadata()?.permissions().mode() & 0o100 != 0;
+            let target = Path::new(target).join(below).to_string_lossy().trim_end_matches('/').to_owned();
+            files.push(ExtraFile { target, permissions: if executable { 0o755 } else { 0o644 }, content });
+        }
+    }
+    let texts = tested.texts.iter();
+    files.extend(texts.map(|(target, text)| ExtraFile {
+        target: target.clone(),
+        permissions: 0o644,
+        content: text.trim_start_matches('\n').as_bytes().to_vec(),
+    }));
+    Ok(files)
+}
+
+/// Runs the command of a check, on the host or in the guest.
+fn succeeds(check: &Check, tree: &Path, scratch: &Path, port: u16, shell: &mut Shell) -> Result<String> {
+    let (line, status, said) = match (&check.host, &check.guest) {
+        (Some(line), _) => {
+            let mut command = Command::new("timeout");
+            command.arg(CHECK_DEADLINE.as_secs().to_string()).args(["sh", "-c", line]);
+            command.env("PORT", port.to_string()).env("TREE", tree).current_dir(scratch);
+            let output = crate::process::die_with_parent(&mut command).output().context("starting a shell")?;
+            let said = [output.stdout, output.stderr].concat();
+            (line, output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).trim().to_owned())
+        }
+        (None, Some(line)) => {
+            let output = shell.run(line, CHECK_DEADLINE.max(ANSWER_DEADLINE))?;
+            (line, output.status, output.text)
+        }
+        (None, None) => anyhow::bail!("check `{}` has no command", check.name),
+    };
+    ensure!(status == 0, "`{}` ended with status {status}: {said}", line.trim());
+    Ok(format!("the status of `{}` with 0", line.trim().replace('\n', "; ")))
+}

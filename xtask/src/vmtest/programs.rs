@@ -1,0 +1,67 @@
+//! Programs as their owners run them: through this program's own command line, at each level.
+
+use super::Tally;
+use crate::ctx::Ctx;
+use crate::toolchain::{self, Contents};
+use crate::vm::interrupt;
+use crate::{app, process};
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What a new user writes first. Its status is none that anything else would end with.
+const HELLO: &str =
+    "#include <stdio.h>\nint main(int n, char **w) { printf(\"hello %s\", n > 1 ? w[1] : \"\"); return 37; }\n";
+/// How many comparisons `apps/hello-cxx` makes.
+const COMPARISONS: usize = 10;
+
+/// Every level that the tally wants.
+pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
+    for level in ctx.repo.levels()? {
+        let prefix = format!("programs/{}/", level.name);
+        if interrupt::requested() || !tally.wants_group(&prefix) {
+            continue;
+        }
+        tally.check(&format!("{prefix}hello-by-its-path"), hello(ctx, &level.name));
+        tally.check(&format!("{prefix}what-c++-needs"), cxx(ctx, &level.name));
+    }
+    Ok(())
+}
+
+/// Runs `run` with these words; its status and standard output.
+fn xtask(words: &[&str], folder: &Path) -> Result<(Option<i32>, String)> {
+    let this = std::env::current_exe().context("finding this program")?;
+    let mut command = Command::new(this);
+    command.arg("run").args(words).current_dir(folder).stdin(Stdio::null());
+    eprintln!("$ {}", process::display(&command));
+    let output = process::die_with_parent(&mut command).output().context("starting this program")?;
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+/// `CC=ukl-cc make hello`, then `run ./hello`; also a copy that was stripped and lies elsewhere.
+fn hello(ctx: &Ctx, level: &str) -> Result<String> {
+    let place = toolchain::folder(ctx, &toolchain::toolchain(ctx)?, Contents::default())?;
+    let scratch = ctx.cache.scratch()?;
+    let folder = scratch.path();
+    std::fs::write(folder.join("hello.c"), HELLO).context("writing hello.c")?;
+    let mut shell = Command::new("sh");
+    shell.args(["-ec", "make hello; mkdir elsewhere; install -s hello elsewhere/my-hello"]).current_dir(folder);
+    process::run(shell.envs(toolchain::environment(&place)).stdout(std::io::stderr()))?;
+    for program in ["./hello", "elsewhere/my-hello"] {
+        let (status, output) = xtask(&[program, "--level", level, "--", "you there"], folder)?;
+        ensure!(output == "hello you there", "{program} printed {output:?}; \"hello you there\" was expected");
+        ensure!(status == Some(37), "`run {program}` ended with {status:?}; 37 was expected, the program's own status");
+    }
+    Ok("what it printed and the status of `run` with those of the program, and the same after `install -s`".to_owned())
+}
+
+/// The comparisons of `apps/hello-cxx`.
+fn cxx(ctx: &Ctx, level: &str) -> Result<String> {
+    app::build_app(ctx, &ctx.repo.app("hello-cxx")?)?;
+    let (status, output) = xtask(&["hello-cxx", "--level", level], &ctx.repo.root)?;
+    let (right, wrong): (Vec<_>, Vec<_>) = output.lines().partition(|line| line.starts_with("ok "));
+    ensure!(wrong.is_empty() && status == Some(0), "status {status:?}: {}", wrong.join("; "));
+    ensure!(right.len() == COMPARISONS, "{} comparisons were made; {COMPARISONS} were expected", right.len());
+    Ok(format!("{} results of exceptions, containers, streams and threads with what they have to be", right.len()))
+}
