@@ -13,18 +13,23 @@ use std::process::Command;
 /// The pin.
 const PIN: &str = "app-runtime/cxx/gcc.toml";
 /// Of the compiler's sources: what the library and its configure script read.
-const PARTS: [&str; 14] = [
+const PARTS: [&str; 19] = [
     "libstdc++-v3",
     "libgcc",
+    "libiberty",
     "include",
     "config",
     "config-ml.in",
     "config.sub",
     "config.guess",
+    "compile",
+    "depcomp",
     "install-sh",
     "ltmain.sh",
     "missing",
     "mkinstalldirs",
+    "move-if-change",
+    "symlink-tree",
     "gcc/BASE-VER",
     "gcc/DATESTAMP",
     "gcc/DEV-PHASE",
