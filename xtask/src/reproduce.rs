@@ -3,7 +3,7 @@
 pub mod difference;
 pub mod manifest;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Key};
 use crate::config::{App, KernelFlavour, Level};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
@@ -112,7 +112,7 @@ fn products(ctx: &Ctx, app: &App, level: &Level) -> Result<Vec<(String, PathBuf)
         ("musl/kernel/lib/libc.a".to_owned(), musl::musl(ctx, Flavour::Kernel)?.join("lib/libc.a")),
         ("toolchain/linux/lib/libukl.a".to_owned(), toolchain.dir.join("linux/lib/libukl.a")),
         ("toolchain/ukl/lib/libukl.a".to_owned(), toolchain.dir.join("ukl/lib/libukl.a")),
-        (format!("app/{}/{}", app.name, initramfs::program_name(app)?), built.executable),
+        (format!("app/{}/{}", app.name, initramfs::program_name(app)?), guest_program(ctx, &built.executable)?),
         (format!("app/{}/app.o", app.name), built.object),
     ];
     if level.kernel == KernelFlavour::Ukl {
@@ -124,6 +124,13 @@ fn products(ctx: &Ctx, app: &App, level: &Level) -> Result<Vec<(String, PathBuf)
     products.push((format!("image/{}/{}/vmlinux", app.name, level.name), image.vmlinux));
     products.push((format!("image/{}/{}/bzImage", app.name, level.name), image.bzimage));
     Ok(products)
+}
+
+/// A program as the guest has it: what is left out tells a debugger of this machine's folders.
+fn guest_program(ctx: &Ctx, executable: &Path) -> Result<PathBuf> {
+    let key = Key::new("guest-program-v1").file(executable)?;
+    let dir = ctx.cache.step("guest-program", &key, |out| initramfs::without_debug_data(executable, out).map(drop))?;
+    Ok(dir.join("program"))
 }
 
 /// The same from nothing but the tarballs: another checkout, another cache, later, with other numbers of jobs, another

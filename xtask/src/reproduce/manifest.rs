@@ -29,7 +29,7 @@ pub struct Manifest {
     /// What decides about the bytes beside the inputs, as each names itself.
     tools: Names,
     inputs: Inputs,
-    /// The applications as ordinary programs.
+    /// The applications as ordinary programs, as the guest has them.
     programs: Names,
     /// bzImage, by application and level.
     images: BTreeMap<String, Names>,
@@ -97,6 +97,14 @@ fn locked(repo: &Repo) -> Result<Names> {
     Ok(hashes.map(|(name, hash)| (name.clone(), hash.to_owned())).collect())
 }
 
+/// The applications whose outputs the manifest has. Not those in Rust: cargo's names for what lies outside of a workspace, as
+/// the crate `ukl` does, come from where the checkout is.
+fn listed(repo: &Repo) -> Result<Vec<App>> {
+    let mut apps = repo.apps()?;
+    apps.retain(|app| !app.dir.join("Cargo.toml").exists());
+    Ok(apps)
+}
+
 impl Inputs {
     fn of(repo: &Repo) -> Result<Self> {
         let sources = repo.sources()?.into_iter().map(|source| (source.file, source.sha256)).collect();
@@ -123,8 +131,8 @@ impl Manifest {
     pub fn of(ctx: &Ctx, tools: Names) -> Result<Self> {
         let mut manifest = Manifest { tools, inputs: Inputs::of(&ctx.repo)?, ..Manifest::default() };
         let levels = ctx.repo.levels()?;
-        for app in ctx.repo.apps()? {
-            let program = file_hash(&app::build_app(ctx, &app)?.executable)?;
+        for app in listed(&ctx.repo)? {
+            let program = file_hash(&super::guest_program(ctx, &app::build_app(ctx, &app)?.executable)?)?;
             manifest.programs.insert(app.name.clone(), program);
             let images = levels.iter().filter(|level| !app.skip_levels.contains_key(&level.name));
             let images = images.map(|level| Ok((level.name.clone(), image_hash(ctx, &app, level)?)));
@@ -201,7 +209,7 @@ mod tests {
     fn the_manifest_has_every_application_at_every_level() {
         let repo = Repo { root: Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned() };
         let manifest = Manifest::read(&repo).unwrap();
-        for app in repo.apps().unwrap() {
+        for app in listed(&repo).unwrap() {
             assert!(manifest.programs.contains_key(&app.name), "{FILE} lacks the program {}", app.name);
             for level in repo.levels().unwrap() {
                 let there = manifest.images[&app.name].contains_key(&level.name);
