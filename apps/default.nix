@@ -74,11 +74,12 @@ let
         description = manifest.summary;
         product = "app.o";
         inherit repo;
-        needs =
-          [ app-runtime ]
-          ++ uses
-          ++ lib.optional (manifest ? source) (pin owner)
-          ++ lib.optional isCxx app-runtime.cxx;
+        needs = [
+          app-runtime
+        ]
+        ++ uses
+        ++ lib.optional (manifest ? source) (pin owner)
+        ++ lib.optional isCxx app-runtime.cxx;
       };
       object =
         level:

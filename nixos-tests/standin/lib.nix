@@ -43,6 +43,7 @@ rec {
   optionals = condition: values: if condition then values else [ ];
   optionalString = condition: text: if condition then text else "";
   unique = foldl' (seen: value: if elem value seen then seen else seen ++ [ value ]) [ ];
+  concatLists = builtins.concatLists;
   flatten = value: if builtins.isList value then concatMap flatten value else [ value ];
 
   nameValuePair = name: value: { inherit name value; };
@@ -61,6 +62,7 @@ rec {
       start = stringLength text - stringLength suffix;
     in
     start >= 0 && substring start (-1) text == suffix;
+  hasInfix = part: text: length (splitString part text) > 1;
   removePrefix =
     prefix: text: if hasPrefix prefix text then substring (stringLength prefix) (-1) text else text;
   removeSuffix =
@@ -68,7 +70,9 @@ rec {
     if hasSuffix suffix text then substring 0 (stringLength text - stringLength suffix) text else text;
   splitString =
     separator: text:
-    filter isString (split (replaceStrings [ "." "+" "*" ] [ "\\." "\\+" "\\*" ] separator) text);
+    filter isString (
+      split (replaceStrings [ "." "+" "*" "{" "}" ] [ "[.]" "[+]" "[*]" "[{]" "[}]" ] separator) text
+    );
   trim = text: head (match "[ \t\r\n]*(.*[^ \t\r\n]|)[ \t\r\n]*" text);
   escapeShellArg = text: "'${replaceStrings [ "'" ] [ "'\\''" ] (toString text)}'";
   escapeShellArgs = concatMapStrings' " " escapeShellArg;
