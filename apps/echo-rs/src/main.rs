@@ -1,14 +1,16 @@
 //! A TCP server that sends back what it gets: `echo-rs [PORT]`. Tokio with a thread per CPU; nothing in it knows of the kernel.
 //! SIGTERM ends it with status 0.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::process::ExitCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Where it listens unless it is told otherwise: that of RFC 862 is 7.
 const PORT: u16 = 7007;
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
 /// How much of a connection's data is under way at once.
 const BUFFER_BYTES: usize = 16 << 10;
 
@@ -31,7 +33,11 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn serve(port: u16) -> std::io::Result<()> {
     let mut end = signal(SignalKind::terminate())?;
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port).into())?;
+    // `TcpListener::bind` queues SOMAXCONN connections, which musl's headers say is 128.
+    let listener = socket.listen(BACKLOG)?;
     println!("echo-rs listens on {}", listener.local_addr()?);
     loop {
         tokio::select! {
