@@ -18,9 +18,9 @@ pub struct Waiting {
 /// Most bytes of a call: small enough that three parties that all send before they receive never fill the buffers
 /// between them (`Net::exchange`).
 pub const CHUNK_BYTES: usize = 16 << 10;
-/// Polls without a result between two looks at the clock.
+/// Polls between two looks at the clock.
 const POLLS_A_LOOK: u32 = 64;
-/// Polls without a result before other threads of this processor get their turn.
+/// Polls before other threads of this processor get their turn.
 const POLLS_A_TURN: u32 = 1024;
 /// How long a party that failed tries to tell the others, and looks for what the others told.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -55,7 +55,7 @@ impl Wait {
         Wait { began: Instant::now(), waiting, polls: 0 }
     }
 
-    /// Notes that a call had no result. Whether the deadline is past.
+    /// Notes that not everything has come. Whether the deadline is past.
     pub fn is_over(&mut self) -> bool {
         self.polls = self.polls.wrapping_add(1);
         if self.waiting.spin {

@@ -160,19 +160,18 @@ impl Net {
             let receiving = from.filter(|peer| !self.link(*peer).is_received());
             let room = from.map_or(usize::MAX, |peer| self.link(peer).received_bytes + CHUNK_BYTES);
             let may_send = |net: &mut Net, peer| net.waiting.spin || net.link(peer).sent_bytes < room;
-            let mut moved = false;
             let mut sent = false;
             if let Some(peer) = sending.filter(|peer| receiving.is_none() || may_send(self, *peer)) {
-                moved = self.link(peer).send_some()?;
-                sent = true;
+                sent = self.link(peer).send_some()?;
             }
-            if let Some(peer) = receiving.filter(|_| self.waiting.spin || !sent || !moved) {
-                moved |= self.link(peer).receive_some(kind)?;
+            if let Some(peer) = receiving.filter(|_| self.waiting.spin || !sent) {
+                self.link(peer).receive_some(kind)?;
             }
             match (sending, receiving) {
                 (None, None) => break,
-                (_, Some(peer)) if !moved && wait.is_over() => return Err(self.link(peer).late(Direction::Received)),
-                (Some(peer), None) if !moved && wait.is_over() => return Err(self.link(peer).late(Direction::Sent)),
+                // However little arrives at a time, the whole message has one deadline.
+                (_, Some(peer)) if wait.is_over() => return Err(self.link(peer).late(Direction::Received)),
+                (Some(peer), None) if wait.is_over() => return Err(self.link(peer).late(Direction::Sent)),
                 _ => (),
             }
         }

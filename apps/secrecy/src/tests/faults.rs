@@ -225,3 +225,11 @@ fn parties_that_opened_different_results_say_so() {
     let errors = outcomes.map(Result::unwrap_err);
     assert!(errors.iter().any(|error| matches!(error, Error::Disagreement { .. })), "{errors:?}");
 }
+
+#[test]
+fn a_message_that_trickles_in_has_one_deadline() {
+    let fault = Fault { from: 1, to: 0, index: 5, deed: Deed::Trickle(Duration::from_millis(20)) };
+    let outcome = run(Some(fault), SHORT, false);
+    let errors = assert_failed(&outcome, "a byte at a time");
+    assert!(errors.iter().any(|error| matches!(error, Error::Timeout { .. })), "{errors:?}");
+}

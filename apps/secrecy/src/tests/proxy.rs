@@ -16,8 +16,10 @@ pub enum Deed {
     Duplicate,
     /// The next message overtakes it.
     Swap,
-    /// A bit is turned over: that one of the frame, or the one at this place modulo its bits.
+    /// A bit is turned over: the one at this place, modulo the bits of the frame.
     Corrupt(usize),
+    /// It passes byte by byte, with a pause before each.
+    Trickle(Duration),
     /// Half of it passes, then the connection ends.
     Cut,
 }
@@ -113,6 +115,12 @@ impl Pass {
                 Some(Deed::Corrupt(bit)) => {
                     let bit = bit % (8 * frame.len());
                     frame[bit / 8] ^= 1 << (bit % 8);
+                }
+                Some(Deed::Trickle(pause)) => {
+                    for byte in frame.drain(..) {
+                        sleep(pause);
+                        let _ = self.target.write_all(&[byte]);
+                    }
                 }
                 Some(Deed::Duplicate) => frame = frame.repeat(2),
                 Some(Deed::Cut) => {
