@@ -78,7 +78,9 @@ impl Error {
             Error::Foreign { .. } | Error::Corrupt { .. } | Error::Sequence { .. } | Error::Length { .. } => {
                 "the network or a party alters the stream; look for a proxy or another run at that address"
             }
-            Error::Mismatch { .. } => "start the three parties with the same --query, --rows and --seed",
+            Error::Mismatch { .. } => {
+                "start the three parties with the same --query, --rows, --seed and --message-words"
+            }
             Error::Disagreement { .. } | Error::Wrong { .. } => "this is a defect; report the query, rows and seed",
             Error::TooLarge { .. } => "ask for fewer rows",
             Error::Setup { .. } => "choose another address for this party in --peers",

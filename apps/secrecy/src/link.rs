@@ -18,10 +18,9 @@ pub struct Waiting {
 /// Most bytes of a call: small enough that three parties that all send before they receive never fill the buffers
 /// between them (`Net::exchange`).
 pub const CHUNK_BYTES: usize = 16 << 10;
-/// Polls between two looks at the clock.
-const POLLS_A_LOOK: u32 = 64;
-/// Polls before other threads of this processor get their turn.
-const POLLS_A_TURN: u32 = 1024;
+/// Polls between two looks at the clock, after which other threads of this processor get a turn: parties that share
+/// one would else wait for each other until the scheduler takes it from them.
+const POLLS_A_TURN: u32 = 64;
 /// How long a party that failed tries to tell the others, and looks for what the others told.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
@@ -60,12 +59,10 @@ impl Wait {
         self.polls = self.polls.wrapping_add(1);
         if self.waiting.spin {
             std::hint::spin_loop();
-            if self.polls.is_multiple_of(POLLS_A_TURN) {
-                std::thread::yield_now();
-            }
-            if !self.polls.is_multiple_of(POLLS_A_LOOK) {
+            if !self.polls.is_multiple_of(POLLS_A_TURN) {
                 return false;
             }
+            std::thread::yield_now();
         }
         self.began.elapsed() >= self.waiting.deadline
     }

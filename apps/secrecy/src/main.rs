@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use secrecy::table::MAX_ROWS;
 use secrecy::{Net, Query, Randomness, Report, Result, Waiting, Work, listen, local, take_part};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
@@ -47,6 +48,9 @@ struct Options {
     /// What the input tables and their shares are made from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Send at most so many 64-bit words in a message; a round that needs more becomes several.
+    #[arg(long, value_name = "N")]
+    message_words: Option<NonZeroUsize>,
     /// Poll the sockets in a loop instead of blocking in the kernel.
     #[arg(long)]
     spin: bool,
@@ -60,7 +64,7 @@ struct Options {
 
 impl Options {
     fn work(&self) -> Work {
-        Work { query: self.query, rows: self.rows as usize, seed: self.seed }
+        Work { query: self.query, rows: self.rows as usize, seed: self.seed, message_words: self.message_words }
     }
 
     fn waiting(&self) -> Waiting {

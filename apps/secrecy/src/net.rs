@@ -40,6 +40,8 @@ pub struct Net {
     links: [Option<Link>; 3],
     waiting: Waiting,
     pub traffic: Traffic,
+    /// Most words of a message, at least 1; the same at all parties.
+    pub message_words: usize,
     /// Every word that was received, where a test wants to see them.
     pub transcript: Option<Vec<u64>>,
 }
@@ -56,7 +58,14 @@ impl Net {
         work: u64,
         waiting: Waiting,
     ) -> Result<Net> {
-        let mut net = Net { id, links: [None, None, None], waiting, traffic: Traffic::default(), transcript: None };
+        let mut net = Net {
+            id,
+            links: [None, None, None],
+            waiting,
+            traffic: Traffic::default(),
+            message_words: usize::MAX,
+            transcript: None,
+        };
         let connected = net.connect_all(listener, addresses, work);
         match connected {
             Ok(()) => Ok(net),
@@ -92,7 +101,9 @@ impl Net {
         let found = self.transfer(Kind::Hello, Some((slot, &[VERSION, work, drawn[0]])), Some((slot, 3)))?;
         let mut link = self.links[slot].take().expect("there is a connection in the slot");
         let peer = link.peer;
-        for (what, expected, found) in [("version", VERSION, found[0]), ("query, rows or seed", work, found[1])] {
+        for (what, expected, found) in
+            [("version", VERSION, found[0]), ("query, rows, seed or size of messages", work, found[1])]
+        {
             if expected != found {
                 let [expected, found] = [expected, found].map(|value| format!("{value:x}"));
                 self.links[slot] = Some(link);
@@ -178,8 +189,33 @@ impl Net {
         Ok(from.map_or_else(Vec::new, |peer| self.link(peer).words()))
     }
 
-    /// One round: sends words to a party and receives as many as are named from a party. Who does neither still calls it.
+    /// One round: sends words to a party and receives as many as are named from a party. If they are more than fit into a
+    /// message, it is as many rounds as it takes messages.
     pub fn exchange(&mut self, to: Option<(usize, &[u64])>, from: Option<(usize, usize)>) -> Result<Vec<u64>> {
+        let words = to.map_or(0, |(_, words)| words.len()).max(from.map_or(0, |(_, words)| words));
+        let mut all = Vec::new();
+        let mut at = 0;
+        while at < words {
+            let end = words.min(at.saturating_add(self.message_words));
+            let part =
+                self.round(to.map(|(peer, words)| (peer, &words[at..end])), from.map(|(peer, _)| (peer, end - at)))?;
+            // What fits into one message, the usual case, is not copied again.
+            if all.is_empty() {
+                all = part;
+            } else {
+                all.extend_from_slice(&part);
+            }
+            at = end;
+        }
+        Ok(all)
+    }
+
+    /// The round of a party that neither sends nor receives while the others exchange that many words.
+    pub fn sit_out(&mut self, words: usize) {
+        self.traffic.rounds += words.div_ceil(self.message_words) as u64;
+    }
+
+    fn round(&mut self, to: Option<(usize, &[u64])>, from: Option<(usize, usize)>) -> Result<Vec<u64>> {
         self.traffic.rounds += 1;
         let received = self.transfer(Kind::Data, to, from)?;
         if let Some((_, words)) = to {

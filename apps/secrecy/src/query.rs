@@ -11,6 +11,7 @@ use serde::Serialize;
 use siphasher::sip::SipHasher24;
 use std::fmt;
 use std::hash::Hasher;
+use std::num::NonZeroUsize;
 
 /// What is asked of a table with the columns `key` and `value`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
@@ -46,6 +47,8 @@ pub struct Work {
     /// Of each table.
     pub rows: usize,
     pub seed: u64,
+    /// Most words of a message, at least 1. None: a round is one message.
+    pub message_words: Option<NonZeroUsize>,
 }
 
 fn predicate() -> Predicate {

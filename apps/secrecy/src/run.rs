@@ -8,6 +8,7 @@ use crate::query::{Query, Work, digest};
 use crate::table::Plain;
 use serde::Serialize;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Instant;
 
@@ -17,6 +18,8 @@ pub struct Report {
     pub query: Query,
     /// Of each input table.
     pub rows: usize,
+    /// Most words of a message; null if a round is one message, however large.
+    pub message_words: Option<NonZeroUsize>,
     pub result_rows: usize,
     /// How often all parties waited for each other, up to the opened result.
     pub rounds: u64,
@@ -35,6 +38,7 @@ pub struct Report {
 pub fn take_part(net: Net, work: Work, check: bool, spin: bool, randomness: Randomness) -> Result<(Plain, Report)> {
     let shares = work.shares(net.id)?;
     let mut party = Party::new(net, randomness)?;
+    party.net.message_words = work.message_words.map_or(usize::MAX, NonZeroUsize::get);
     let mut run = || {
         let began = Instant::now();
         let answer = work.answer(&mut party, &shares)?;
@@ -44,10 +48,20 @@ pub fn take_part(net: Net, work: Work, check: bool, spin: bool, randomness: Rand
             work.check(&answer)?;
         }
         party.finish(digest(&answer))?;
-        let Work { query, rows, .. } = work;
+        let Work { query, rows, message_words, .. } = work;
         let result_rows = answer.rows();
-        let report =
-            Report { query, rows, result_rows, rounds, messages, bytes_sent, elapsed_us, spin, checked: check };
+        let report = Report {
+            query,
+            rows,
+            message_words,
+            result_rows,
+            rounds,
+            messages,
+            bytes_sent,
+            elapsed_us,
+            spin,
+            checked: check,
+        };
         Ok((answer, report))
     };
     let done = run();

@@ -60,6 +60,19 @@ fn a_local_run_is_three_parties_together() {
 }
 
 #[test]
+fn messages_are_as_small_as_asked_for() {
+    let whole = report(&secrecy("local --query group-by --rows 30 --check").output().unwrap());
+    let small = report(&secrecy("local --query group-by --rows 30 --check --message-words 3").output().unwrap());
+    let number = |report: &serde_json::Value, field: &str| report[field].as_u64().unwrap();
+    // The same content, in messages of at most 24 bytes beside their headers of as many.
+    let content = |report| number(report, "bytes_sent") - 24 * number(report, "messages");
+    assert_eq!(content(&whole), content(&small));
+    assert!(24 * number(&small, "messages") >= content(&small));
+    assert!(number(&small, "rounds") > 3 * number(&whole, "rounds"));
+    assert_eq!((&whole["message_words"], &small["message_words"]), (&serde_json::Value::Null, &3.into()));
+}
+
+#[test]
 fn a_party_that_is_killed_fails_the_others_at_once() {
     let peers = peers();
     // So many rows that it has not ended when the party is killed.
@@ -87,7 +100,10 @@ fn parties_started_for_different_queries_say_so() {
         assert_eq!(output.status.code(), Some(1));
         text(&output.stderr).to_owned()
     });
-    assert!(errors.iter().any(|error| error.contains("was started with another query, rows or seed")), "{errors:?}");
+    assert!(
+        errors.iter().any(|error| error.contains("was started with another query, rows, seed or size of messages")),
+        "{errors:?}"
+    );
 }
 
 #[test]
@@ -95,6 +111,7 @@ fn requests_that_make_no_sense_are_refused() {
     for (arguments, said) in [
         ("local --query median --rows 5", "group-by, sort, join, semi-join, select, distinct"),
         ("local --query sort --rows 1048577", "1048577 is not in 0..=1048576"),
+        ("local --query sort --rows 5 --message-words 0", "number would be zero"),
         ("party --id 3 --peers a:1,b:2,c:3 --query sort --rows 5", "3 is not in 0..3"),
         ("party --id 0 --peers 127.0.0.1:1,127.0.0.1:2 --query sort --rows 5", "2 addresses, expected 3"),
     ] {

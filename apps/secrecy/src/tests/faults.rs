@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Every kind of round in few messages: ANDs, a shuffle, an opening, and the confirmation at the end.
-const WORK: Work = Work { query: Query::Select, rows: 40, seed: 5 };
+const WORK: Work = Work { query: Query::Select, rows: 40, seed: 5, message_words: None };
 /// Far longer than a run takes, where a fault is to be found by what arrives.
 const LONG: Duration = Duration::from_secs(20);
 /// Where nothing arrives.
@@ -192,7 +192,11 @@ fn parties_with_other_work_refuse_each_other() {
         Net::connect(id, &listener, addresses, u64::from(id == 2), waiting).map(|_| ())
     });
     let errors = outcomes.map(|outcome| outcome.unwrap_err().to_string());
-    assert!(errors[2].contains("was started with another query, rows or seed: 0, expected 1"), "{}", errors[2]);
+    assert!(
+        errors[2].contains("was started with another query, rows, seed or size of messages: 0, expected 1"),
+        "{}",
+        errors[2]
+    );
 }
 
 #[test]

@@ -194,7 +194,7 @@ fn the_traffic_depends_on_the_number_of_rows_alone() {
 fn every_query_of_the_command_line_is_answered_right() {
     for query in QUERIES {
         for rows in [0, 3, 100] {
-            let work = Work { query, rows, seed: 9 };
+            let work = Work { query, rows, seed: 9, message_words: None };
             let answer = agreed(|party| {
                 let shares = work.shares(party.id)?;
                 work.answer(party, &shares)
@@ -206,7 +206,7 @@ fn every_query_of_the_command_line_is_answered_right() {
 
 #[test]
 fn a_wrong_answer_is_found_by_the_check() {
-    let work = Work { query: QUERIES[0], rows: 20, seed: 9 };
+    let work = Work { query: QUERIES[0], rows: 20, seed: 9, message_words: None };
     let mut answer = work.oracle();
     answer.columns[2][1] ^= 1;
     let error = work.check(&answer).unwrap_err().to_string();
