@@ -9,6 +9,10 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 /// Answers a query over secret-shared tables and prints one line of JSON.
 #[derive(Parser)]
 #[command(name = "secrecy", version, max_term_width = 120)]

@@ -101,7 +101,8 @@ impl Work {
         self.in_order(answer)
     }
 
-    /// The answer by the protocol. Its rows are in order: that of the query, or, where that has none, that of [`Plain::sorted_rows`].
+    /// The answer by the protocol. Its rows are in the order of the query or, where that has none, in that of
+    /// [`Plain::sorted_rows`].
     pub fn answer(&self, party: &mut Party, tables: &[Table]) -> Result<Plain> {
         let table = &tables[0];
         let (answer, order) = match self.query {
