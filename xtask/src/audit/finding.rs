@@ -21,6 +21,8 @@ pub enum Kind {
     ThreadLocal,
     /// A section that is writable and executable.
     WritableText,
+    /// A section that app.lds does not place: the kernel's link would take it for the kernel's own.
+    StraySection,
     /// A relocation the loader would have to apply to code at run time.
     IndirectFunction,
     /// Data that RIP-relative code cannot reach.
@@ -45,6 +47,9 @@ impl Kind {
             Kind::CodeModel => "compile the file with ukl-cc, or with -mcmodel=kernel -fno-pic -fno-pie",
             Kind::ThreadLocal => "compile the file with ukl-cc, or with -fno-pic -ftls-model=local-exec",
             Kind::WritableText => "move the code to a section with flags \"ax\" and the data to one with \"aw\"",
+            Kind::StraySection => {
+                "leave the section attribute out, or name it .text.NAME, .rodata.NAME, .data.NAME or .bss.NAME"
+            }
             Kind::IndirectFunction => "build without ifunc and without text relocations",
             Kind::Reach => "allocate large tables at run time (malloc, mmap) instead of in static storage",
             Kind::NotMachineCode => "compile without -flto",

@@ -14,6 +14,8 @@ pub const REACH_BYTES: u64 = 24 << 20;
 /// Checks every section.
 pub fn check(file: &ElfFile64) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
+    // What ldwrap.rs has linked; what a compiler makes has other names still.
+    let linked = file.section_by_name(".ukl.text").is_some();
     let mut data_bytes = 0;
     let mut largest = (0, String::new(), None);
     for section in file.sections() {
@@ -23,6 +25,10 @@ pub fn check(file: &ElfFile64) -> Result<Vec<Finding>> {
         if has(SHF_WRITE) && has(SHF_EXECINSTR) {
             let what = "section is writable and executable".to_owned();
             findings.push(Finding { kind: Kind::WritableText, place: name.clone().into(), what });
+        }
+        if linked && has(SHF_ALLOC) && section.size() > 0 && !name.starts_with(".ukl.") {
+            let what = "section would become the kernel's, not the application's".to_owned();
+            findings.push(Finding { kind: Kind::StraySection, place: name.clone().into(), what });
         }
         if name.starts_with(".gnu.lto_") && section.size() > 0 {
             let what = "section holds the compiler's intermediate code".to_owned();

@@ -128,6 +128,15 @@ fn writable_text_is_refused() {
 }
 
 #[test]
+fn a_section_that_the_kernel_would_take_is_refused() {
+    let with = |text: &str| audit_text(&format!("\t.section .ukl.text, \"ax\", @progbits\nf:\tret\n{text}"));
+    let text = only(&with("\t.section mine, \"aw\", @progbits\nx:\t.long 1"), Kind::StraySection);
+    assert!(text.starts_with("mine: section would become the kernel's"), "{text}");
+    assert_eq!(with("\t.section .ukl.data, \"aw\", @progbits\nx:\t.long 1"), []);
+    assert_eq!(audit_text("\t.section mine, \"aw\", @progbits\nx:\t.long 1"), [], "app.lds has not seen it yet");
+}
+
+#[test]
 fn data_beyond_reach_is_refused() {
     let bss = |bytes: u64| audit_text(&format!("\t.bss\nbig:\t.zero {bytes}"));
     assert!(only(&bss(sections::REACH_BYTES + 1), Kind::Reach).starts_with(".bss: 25165825 bytes of data and bss; "));
