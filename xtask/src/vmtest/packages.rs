@@ -2,9 +2,9 @@
 
 use super::Tally;
 use super::server::{ANSWER_DEADLINE, privilege};
-use crate::config::{Check, Package, PackageProgram};
+use crate::config::{App, Check, KernelFlavour, Level, Package, PackageProgram};
 use crate::ctx::Ctx;
-use crate::initramfs::ExtraFile;
+use crate::initramfs::{self, ExtraFile};
 use crate::net::{self, Forward};
 use crate::run::{self, READY_DEADLINE};
 use crate::vm::shell::Shell;
@@ -68,8 +68,9 @@ fn boot_and_run(
     let mut vm = Vm::boot(ctx, &plan)?;
     vm.wait_ready(READY_DEADLINE)?;
     let mut shell = vm.shell()?;
-    if !tested.ports.is_empty() {
-        tally.check(&format!("{prefix}privilege"), privilege(&level, &vm));
+    match tested.ports.is_empty() {
+        false => tally.check(&format!("{prefix}privilege"), privilege(&level, &vm)),
+        true => tally.check(&format!("{prefix}{}-is-as-its-level-says", app.name), kind(&app, &level, &mut shell)),
     }
     let scratch = ctx.cache.scratch()?;
     for check in &tested.check {
@@ -78,6 +79,18 @@ fn boot_and_run(
     }
     tally.kernel_is_quiet(&format!("{prefix}{}-", app.name), &mut vm);
     vm.stop().context("stopping the machine")
+}
+
+/// What lies under the name of a program that the checks start: a stub of one that is linked in, or a process's file.
+fn kind(app: &App, level: &Level, shell: &mut Shell) -> Result<String> {
+    let expected = match level.kernel {
+        KernelFlavour::Ukl => initramfs::stub(&app.name),
+        KernelFlavour::Vanilla => "\u{7f}ELF".to_owned(),
+    };
+    let (expected, place) = (expected.trim_end(), format!("/usr/bin/{}", initramfs::program_name(app)?));
+    let output = shell.run(&format!("head -c {} {place}", expected.len()), ANSWER_DEADLINE)?;
+    ensure!(output.text == expected, "{place} begins with {:?}; {expected:?} was expected", output.text);
+    Ok(format!("the beginning of {place} with {expected:?}"))
 }
 
 /// What the guest gets beside the program.
