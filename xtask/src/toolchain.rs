@@ -169,7 +169,7 @@ fn specs(place: &Path, include: &str, libgcc: &str) -> String {
     let (place, lib) = (place.display(), lib.display());
     format!(
         "*self_spec:\n{REFUSED_FLAGS} {CODE_FLAGS} -static -no-pie -fno-lto -nostdinc -isystem {place}/include -isystem {include}\n\n\
-         *link:\n-m elf_x86_64 %{{!r:-static}} -nostdlib -L{lib} -z noexecstack --build-id=none %{{!r:-u ukl_banner -u ukl_paths}}\n\n\
+         *link:\n-m elf_x86_64 %{{shared:-shared}} %{{!r:-static}} -nostdlib -L{lib} -z noexecstack --build-id=none %{{!r:-u ukl_banner -u ukl_paths}}\n\n\
          *startfile:\n{lib}/crt1.o {lib}/crti.o\n\n\
          *endfile:\n{lib}/crtend.o {lib}/crtn.o\n\n\
          *lib:\n--start-group -lc -lukl --end-group\n\n\

@@ -15,8 +15,69 @@ const HELLO: &str =
 /// How many comparisons `apps/hello-cxx` makes.
 const COMPARISONS: usize = 10;
 
+/// A link that must fail with an answer.
+struct Refusal {
+    name: &'static str,
+    source: &'static str,
+    /// A shell command beside `x.c`, which has the source.
+    command: &'static str,
+    /// What the answer has to have in it.
+    words: [&'static str; 2],
+}
+
+const REFUSALS: &[Refusal] = &[
+    Refusal {
+        name: "shared-library",
+        source: "int f(void) { return 0; }",
+        command: "ukl-cc -shared -fPIC x.c -o libx.so",
+        words: ["libx.so would be a shared library", "--disable-shared"],
+    },
+    Refusal {
+        name: "hosts-library",
+        source: "int main(void) { return 0; }",
+        command: "ukl-cc x.c -o x -lm -lstdc++",
+        words: ["cannot find -lstdc++", "another C library"],
+    },
+    Refusal {
+        name: "unresolved-symbol",
+        source: "int absent(void); int main(void) { return absent(); }",
+        command: "ukl-cc x.c -o x",
+        words: ["undefined reference to `absent'", "link the object or archive"],
+    },
+    Refusal {
+        name: "object-for-32-bits",
+        source: "int main(void) { return 0; }",
+        command: "gcc -m32 -c x.c -o x.o; ukl-cc x.o -o x",
+        words: ["i386", "compile it again with ukl-cc"],
+    },
+];
+
+/// Runs the command of a refusal.
+fn refused(ctx: &Ctx, refusal: &Refusal) -> Result<String> {
+    let place = toolchain::folder(ctx, &toolchain::toolchain(ctx)?, Contents::default())?;
+    let scratch = ctx.cache.scratch()?;
+    std::fs::write(scratch.path().join("x.c"), refusal.source).context("writing x.c")?;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", refusal.command]).current_dir(scratch.path()).stdin(Stdio::null());
+    let output = process::die_with_parent(shell.envs(toolchain::environment(&place))).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(!output.status.success(), "`{}` succeeded", refusal.command);
+    for word in refusal.words {
+        ensure!(said.contains(word), "`{}` was not answered with `{word}` but {said:?}", refusal.command);
+    }
+    Ok(format!("the answer to `{}` with `{}`", refusal.command, refusal.words.join("`, `")))
+}
+
 /// Every level that the tally wants.
 pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
+    if tally.wants_group("programs/link/") {
+        for refusal in REFUSALS {
+            let name = format!("programs/link/{}", refusal.name);
+            if tally.wants(&name) {
+                tally.check(&name, refused(ctx, refusal));
+            }
+        }
+    }
     for level in ctx.repo.levels()? {
         let prefix = format!("programs/{}/", level.name);
         if interrupt::requested() || !tally.wants_group(&prefix) {
