@@ -54,7 +54,8 @@ impl Rust {
     }
 
     /// The program. Its flags, in their order: addresses and thread-local storage as `CODE_FLAGS` says; calls without a global
-    /// offset table; no start files, C library and linker but ours; no path of this machine in the program.
+    /// offset table; `rustix`, which most programs with a terminal or files have, calls the C library and makes no system calls of
+    /// its own; no start files, C library and linker but ours; no path of this machine in the program.
     fn script(&self, place: &Path) -> String {
         let sysroot = self.sysroot.display();
         let sources = self.sysroot.join("lib/rustlib/src/rust");
@@ -74,7 +75,7 @@ fi
 encoded() {{
     printf '%s\037' "$@"
 }}
-flags=$(encoded -Crelocation-model=static -Ccode-model=kernel -Ztls-model=local-exec -Zplt=yes --cfg=ukl \
+flags=$(encoded -Crelocation-model=static -Ccode-model=kernel -Ztls-model=local-exec -Zplt=yes --cfg=ukl --cfg=rustix_use_libc \
     -Clink-self-contained=no -Ctarget-feature=+crt-static -Clink-arg=-Wl,--start-group,-lc,-lukl,--end-group \
     "--remap-path-prefix=${{CARGO_HOME:-${{HOME-}}/.cargo}}=/cargo" '--remap-path-prefix={sources}=/rust' ${{RUSTFLAGS-}})
 export CARGO_ENCODED_RUSTFLAGS="${{flags%?}}"
