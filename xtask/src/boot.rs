@@ -48,6 +48,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         memory_mib: args.memory_mib,
         cpus: args.smp,
         forwards: vec![],
+        cables: vec![],
         disk: None,
         append: args.append,
     };

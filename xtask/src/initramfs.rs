@@ -114,9 +114,12 @@ pub fn program_name(app: &App) -> Result<String> {
     Ok(name.with_context(|| format!("application `{}`: `build.executable` has no file name", app.name))?.to_owned())
 }
 
-/// The shell command that becomes the application.
+/// The shell command that becomes the application. `{id}` is the number of the machine among several.
 fn command(program: &str, args: &[String]) -> String {
-    let quoted = args.iter().map(|arg| format!(" '{}'", arg.replace('\'', r"'\''")));
+    let quoted = args.iter().map(|arg| match arg.as_str() {
+        "{id}" => r#" "$UKL_PARTY""#.to_owned(),
+        arg => format!(" '{}'", arg.replace('\'', r"'\''")),
+    });
     format!("exec /usr/bin/{program}{}\n", quoted.collect::<String>())
 }
 
@@ -153,6 +156,7 @@ mod tests {
     #[test]
     fn arguments_survive_the_shell() {
         let args = ["a b", "it's", "$HOME"].map(str::to_owned);
+        insta::assert_snapshot!(command("hello", &["{id}".to_owned()]), @r#"exec /usr/bin/hello "$UKL_PARTY""#);
         insta::assert_snapshot!(command("hello", &args), @r"exec /usr/bin/hello 'a b' 'it'\''s' '$HOME'");
     }
 }

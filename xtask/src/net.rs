@@ -3,7 +3,7 @@
 
 use crate::failure::Failure;
 use crate::process;
-use crate::qemu::Network;
+use crate::qemu::{self, Network};
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
@@ -13,6 +13,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long passt may take to listen.
@@ -28,6 +29,39 @@ static SOCKET_BUFFER_BYTES: libc::c_int = 16 << 20;
 pub struct Forward {
     pub host: u16,
     pub guest: u16,
+}
+
+/// One end of a cable between two machines. The end is closed with the last copy of it; a machine that runs has its own.
+#[derive(Clone, Debug)]
+pub struct Cable {
+    pub socket: Arc<OwnedFd>,
+    /// The address of the card at this end.
+    mac: String,
+}
+
+impl Cable {
+    /// As QEMU is told.
+    pub fn end(&self) -> qemu::Cable {
+        qemu::Cable { descriptor: self.socket.as_raw_fd(), mac: self.mac.clone() }
+    }
+}
+
+/// A cable between any two of so many machines: for each machine its ends, in the order of the others. No frame is lost,
+/// and none passes a third machine.
+pub fn cables(machines: u32) -> Result<Vec<Vec<Cable>>> {
+    let mut ends: Vec<Vec<Cable>> = vec![Vec::new(); machines as usize];
+    for first in 0..machines {
+        for second in first + 1..machines {
+            let (one, other) = UnixStream::pair().context("making a socket pair")?;
+            for (socket, from, to) in [(one, first, second), (other, second, first)] {
+                enlarge_buffer(socket.as_raw_fd());
+                // Locally administered, and the same in every run.
+                let mac = format!("52:54:00:07:{from:02x}:{to:02x}");
+                ends[from as usize].push(Cable { socket: Arc::new(socket.into()), mac });
+            }
+        }
+    }
+    Ok(ends)
 }
 
 /// What must live as long as the machine does.
@@ -192,6 +226,15 @@ fn listens(table: &str, port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_machine_has_a_cable_to_each_other() {
+        let macs = |ends: &Vec<Cable>| ends.iter().map(|cable| cable.end().mac).collect::<Vec<_>>();
+        let ends: Vec<_> = cables(3).unwrap().iter().map(macs).collect();
+        assert_eq!(ends[0], ["52:54:00:07:00:01", "52:54:00:07:00:02"]);
+        assert_eq!(ends[1], ["52:54:00:07:01:00", "52:54:00:07:01:02"]);
+        assert_eq!(ends[2], ["52:54:00:07:02:00", "52:54:00:07:02:01"]);
+    }
 
     #[test]
     fn listeners_are_told_from_connections() {

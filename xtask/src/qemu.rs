@@ -22,6 +22,15 @@ pub enum Network {
     User(Vec<(u16, u16)>),
 }
 
+/// One end of a cable between two machines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cable {
+    /// The number of a connected stream socket whose other end the other machine has.
+    pub descriptor: i32,
+    /// The address of the card at this end.
+    pub mac: String,
+}
+
 /// The files of the instruction counter, QEMU's plug-in `counter/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counter {
@@ -42,6 +51,8 @@ pub struct Machine {
     pub memory_mib: u32,
     pub cpus: u32,
     pub network: Network,
+    /// Each a card of its own, after the network's.
+    pub cables: Vec<Cable>,
     /// Raw image of the data disk, /dev/vda.
     pub disk: Option<PathBuf>,
     /// Words for the kernel's command line after ours. Those with a `=` that the kernel does not know become
@@ -83,6 +94,10 @@ pub fn arguments(machine: &Machine) -> Vec<String> {
     }
     if machine.network != Network::None {
         add("-device virtio-net-pci,netdev=net0");
+    }
+    for (at, Cable { descriptor, mac }) in machine.cables.iter().enumerate() {
+        add(&format!("-netdev stream,id=cable{at},server=off,addr.type=fd,addr.str={descriptor}"));
+        add(&format!("-device virtio-net-pci,netdev=cable{at},mac={mac}"));
     }
     // A guest that counts is not talked to: QEMU serves virtio from another thread, at moments that differ.
     if machine.counter.is_none() {
@@ -147,6 +162,7 @@ mod tests {
             memory_mib: 512,
             cpus: 2,
             network: Network::Stream(5),
+            cables: vec![],
             disk: Some("/d/a,b.img".into()),
             append: vec!["UKL_KEEP=1".to_owned()],
             log: "/l/console.log".into(),
@@ -183,6 +199,20 @@ mod tests {
         assert_eq!((after("-seed").as_str(), after("-rtc").as_str()), ("1", "base=2026-01-01,clock=vm"));
         assert_eq!(after("-append"), "console=ttyS0 panic=-1 pti=on no_timer_check nokaslr norandmaps UKL_KEEP=1");
         assert!(!alike.iter().any(|word| word.contains("virtio")), "{alike:?}");
+    }
+
+    #[test]
+    fn a_cable_is_a_card_of_its_own() {
+        let cables = [(7, "52:54:00:00:00:01"), (9, "52:54:00:00:00:02")];
+        let cables = cables.map(|(descriptor, mac)| Cable { descriptor, mac: mac.to_owned() }).to_vec();
+        let words = arguments(&Machine { network: Network::None, cables, ..machine() });
+        let cards: Vec<_> = words.iter().filter(|word| word.contains("cable")).map(String::as_str).collect();
+        insta::assert_snapshot!(cards.join("\n"), @r"
+        stream,id=cable0,server=off,addr.type=fd,addr.str=7
+        virtio-net-pci,netdev=cable0,mac=52:54:00:00:00:01
+        stream,id=cable1,server=off,addr.type=fd,addr.str=9
+        virtio-net-pci,netdev=cable1,mac=52:54:00:00:00:02
+        ");
     }
 
     #[test]

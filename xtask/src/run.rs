@@ -2,6 +2,7 @@
 
 mod console;
 mod follow;
+pub mod parties;
 mod port;
 
 use crate::config::{App, Level, Ready};
@@ -52,6 +53,10 @@ pub struct Args {
     /// Attach to a shell in the guest, with the application running beside it.
     #[arg(long, conflicts_with = "smoke")]
     console: bool,
+    /// Boot a machine for each of N parties, with a cable between any two; for applications that say so in app.toml. The
+    /// arguments replace those that follow a party's own.
+    #[arg(long, value_name = "N", conflicts_with_all = ["console", "smoke", "port"])]
+    parties: Option<u32>,
     /// Use an empty data disk that is not kept; `--smoke` always does.
     #[arg(long)]
     fresh_disk: bool,
@@ -70,6 +75,17 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
                 "choose another level with `--level`",
             ));
         }
+    }
+    if let Some(count) = args.parties {
+        let parties = parties::of(&app, count)?;
+        doctor::prepare(ctx)?;
+        let request = if args.arguments.is_empty() { &parties.request } else { &args.arguments };
+        let mut plans = parties::plans(ctx, &app, &level, parties, request)?;
+        for plan in &mut plans {
+            plan.cpus = args.smp;
+            plan.memory_mib = args.memory_mib.unwrap_or(plan.memory_mib);
+        }
+        return parties::run(ctx, &app, &level, plans);
     }
     let forwards = port::forwards(&app, &args.port)?;
     // Before anything is built: a port that is taken now is most likely still taken then.
@@ -166,6 +182,7 @@ pub fn plan_with(
         memory_mib: app.memory_mib(),
         cpus: 1,
         forwards: vec![],
+        cables: vec![],
         disk: None,
         append: vec![],
     })
@@ -241,7 +258,7 @@ pub fn finish(vm: &mut Vm) -> Result<i32> {
     Ok(exit_status(vm).unwrap_or(-1))
 }
 
-fn exit_status(vm: &Vm) -> Option<i32> {
+pub fn exit_status(vm: &Vm) -> Option<i32> {
     vm.events.iter().find_map(|event| match event {
         Event::Exit(status) => Some(*status),
         _ => None,

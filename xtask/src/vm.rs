@@ -47,6 +47,8 @@ pub struct Plan {
     pub memory_mib: u32,
     pub cpus: u32,
     pub forwards: Vec<Forward>,
+    /// To other machines.
+    pub cables: Vec<net::Cable>,
     pub disk: Option<PathBuf>,
     /// Words for the kernel's command line; see `guest/init`.
     pub append: Vec<String>,
@@ -126,6 +128,7 @@ impl Vm {
             memory_mib: plan.memory_mib,
             cpus: plan.cpus,
             network: connection.network.clone(),
+            cables: plan.cables.iter().map(net::Cable::end).collect(),
             disk: plan.disk.clone(),
             append,
             log: log.clone(),
@@ -140,6 +143,9 @@ impl Vm {
         process::die_with_parent(&mut command).stderr(stderr).process_group(0);
         if let Some(socket) = &connection.socket {
             net::inherit(&mut command, socket);
+        }
+        for cable in &plan.cables {
+            net::inherit(&mut command, &*cable.socket);
         }
         let child = command.spawn().map_err(|error| {
             Failure::new(

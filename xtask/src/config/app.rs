@@ -24,6 +24,8 @@ pub struct App {
     pub libraries: Vec<Library>,
     pub build: AppBuild,
     pub guest: Guest,
+    /// How it runs as one of several machines; absent if it cannot.
+    pub parties: Option<Parties>,
     /// Levels this application does not run at, each with the reason.
     pub skip_levels: BTreeMap<String, String>,
     /// What is linked into the same image and started beside it; none unless the request names several.
@@ -79,6 +81,22 @@ pub struct Guest {
     pub ready: Ready,
 }
 
+/// How an application runs that is several machines, one a party.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parties {
+    /// How many there are.
+    pub count: u32,
+    /// The port that each listens on.
+    pub port: u16,
+    /// Its first arguments. `{id}` is the number of the party, from 0, and `{peers}` are the addresses of all, ADDRESS:PORT,
+    /// separated by commas.
+    pub args: Vec<String>,
+    /// The arguments after them unless the request has others; none by default.
+    #[serde(default)]
+    pub request: Vec<String>,
+}
+
 /// What shows that the application is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -88,6 +106,9 @@ pub enum Ready {
     /// It runs to its end.
     Exit,
 }
+
+/// How many machines may be on one network: each has a cable to each of the others.
+const PARTIES: std::ops::RangeInclusive<u32> = 2..=8;
 
 /// Memory of a virtual machine whose manifest does not say.
 pub const MEMORY_MIB: u32 = 256;
@@ -107,6 +128,7 @@ pub struct RawApp {
     pub libraries: Vec<String>,
     build: AppBuild,
     guest: Guest,
+    parties: Option<Parties>,
     #[serde(default)]
     skip_levels: BTreeMap<String, String>,
 }
@@ -157,6 +179,16 @@ impl App {
                 "`guest.ready` waits for port {port}, which `guest.ports` does not forward"
             );
         }
+        if let Some(parties) = &raw.parties {
+            ensure!(
+                PARTIES.contains(&parties.count),
+                "`parties.count` is {}; {} to {} was expected",
+                parties.count,
+                PARTIES.start(),
+                PARTIES.end()
+            );
+            ensure!(raw.guest.ready == Ready::Exit, "`parties` is for applications with `guest.ready = \"exit\"`");
+        }
         for (target, file) in &raw.guest.files {
             ensure!(target.starts_with('/'), "`guest.files`: `{target}` is not an absolute path");
             ensure!(dir.join(file).is_file(), "`guest.files`: {} does not exist", dir.join(file).display());
@@ -170,6 +202,7 @@ impl App {
             libraries,
             build: raw.build,
             guest: raw.guest,
+            parties: raw.parties,
             skip_levels: raw.skip_levels,
             beside: Vec::new(),
         })
@@ -281,6 +314,20 @@ mod tests {
         let error = app(&HELLO.replace("\"exit\"", "{ tcp = 6379 }")).unwrap_err();
         insta::assert_snapshot!(error, @"`guest.ready` waits for port 6379, which `guest.ports` does not forward");
         app(&HELLO.replace("ready = \"exit\"", "ports = [6379]\nready = { tcp = 6379 }")).unwrap();
+    }
+
+    #[test]
+    fn parties_are_machines_that_end() {
+        let with = |count: u32, ready: &str| {
+            let parties = format!("[parties]\ncount = {count}\nport = 7100\nargs = ['--id', '{{id}}']");
+            app(&format!("{}\n{parties}", HELLO.replace("\"exit\"", ready)))
+        };
+        assert_eq!(with(3, "\"exit\"").unwrap().parties.unwrap().count, 3);
+        insta::assert_snapshot!(with(1, "\"exit\"").unwrap_err(), @"`parties.count` is 1; 2 to 8 was expected");
+        insta::assert_snapshot!(
+            with(3, "{ tcp = 7100 }\nports = [7100]").unwrap_err(),
+            @r#"`parties` is for applications with `guest.ready = "exit"`"#
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod library;
 mod package;
 mod source;
 
-pub use app::{App, AppBuild, CXX, FOLDER, Guest, MEMORY_MIB, RawApp, Ready, library_placeholder};
+pub use app::{App, AppBuild, CXX, FOLDER, Guest, MEMORY_MIB, Parties, RawApp, Ready, library_placeholder};
 pub use commands::Commands;
 pub use footing::Footing;
 pub use kernel::KernelPin;

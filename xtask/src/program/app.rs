@@ -68,6 +68,7 @@ pub fn app(path: &Path, options: Options) -> Result<App> {
             disk_mib: None,
             files: options.files,
         },
+        parties: None,
         skip_levels: BTreeMap::new(),
         beside: vec![],
         program: Some(program),

@@ -70,6 +70,13 @@ pub fn verdict(app: &App, status: i32, vm: &Vm) -> Result<()> {
     ))
 }
 
+/// What the application printed, of a whole log; what the kernel said meanwhile goes to standard error.
+pub fn printed(log: &[u8]) -> String {
+    let Part { application, others } = Output::default().take(log);
+    eprint!("{}", String::from_utf8_lossy(&others));
+    String::from_utf8_lossy(&application).into_owned()
+}
+
 /// Sorts what comes from the console.
 #[derive(Debug, Default)]
 struct Output {

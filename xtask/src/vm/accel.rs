@@ -43,6 +43,7 @@ fn trial(ctx: &Ctx, plan: &Plan) -> Result<Option<String>> {
         name: format!("{}-kvm-trial", plan.name),
         accelerator: Some(Accelerator::Kvm),
         forwards: vec![],
+        cables: vec![],
         disk: None,
         append: vec!["UKL_TRIAL=1".to_owned()],
         ..plan.clone()
