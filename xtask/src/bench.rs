@@ -4,6 +4,7 @@ mod calls;
 mod loadgen_check;
 pub mod measure;
 mod outcome;
+mod parties;
 mod requests;
 mod timed;
 
@@ -65,6 +66,7 @@ impl Args {
 enum Benchmark {
     Calls(App, Rules),
     Requests(App, Requests),
+    Parties(App, parties::Settings),
 }
 
 /// Runs `bench`: measures one application after the other, prints the tables, writes the record and the page, and fails
@@ -90,6 +92,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
             println!();
         }
         match benchmark {
+            Benchmark::Parties(app, settings) => parties::run(ctx, app, settings, levels.as_deref(), &mut outcome)?,
             Benchmark::Calls(app, rules) => calls::run(ctx, app, rules, levels.as_deref(), &mut outcome)?,
             Benchmark::Requests(app, settings) => {
                 let mut choice = requests::Choice::new(ctx, app, settings, levels.as_deref())?;
@@ -150,6 +153,11 @@ fn find(ctx: &Ctx, name: &str) -> Result<Benchmark> {
         && let Some(requests) = Requests::read(&path)?
     {
         return Ok(Benchmark::Requests(app, requests));
+    }
+    if path.is_file()
+        && let Some(settings) = parties::Settings::read(&path)?
+    {
+        return Ok(Benchmark::Parties(app, settings));
     }
     match Rules::find(&ctx.repo, &app.dir)? {
         Some(rules) => Ok(Benchmark::Calls(app, rules)),

@@ -122,6 +122,17 @@ impl Machine {
         counts::parse(&output.text)
     }
 
+    /// Runs the program and returns what it printed.
+    pub fn print(&mut self, arguments: &str) -> Result<String> {
+        let command = format!("/usr/bin/{} {arguments}", self.program);
+        eprintln!("  {}: {command}", self.level);
+        let output = self.shell.run(&command, RUN_DEADLINE)?;
+        if output.status != 0 {
+            return Err(self.vm.failure(format!("`{command}` ended with status {}: {}", output.status, output.text)));
+        }
+        Ok(output.text)
+    }
+
     /// Stops the machine, whose kernel must not have complained.
     pub fn stop(mut self) -> Result<()> {
         self.vm.poll()?;

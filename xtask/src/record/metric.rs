@@ -17,6 +17,8 @@ pub enum Metric {
     RequestsPerSUnderLimit,
     KibPerS,
     LatencyUs,
+    QueryMs,
+    InstructionsPerRound,
     BootToFirstPongS,
     ImageBytes,
     IdleMemoryBytes,
@@ -76,6 +78,10 @@ impl Metric {
             ),
             Metric::KibPerS => row("Data throughput", "throughput, KiB/s", "KiB/s", Higher, &["command"]),
             Metric::LatencyUs => row("Latency", "latency, µs", "µs", Lower, &["command", "percentile"]),
+            Metric::QueryMs => row("Time of a query", "time, ms", "ms", Lower, &["command"]),
+            Metric::InstructionsPerRound => {
+                row("Instructions per round of messages", "instructions per round", "instructions", Lower, &["command"])
+            }
             Metric::BootToFirstPongS => row("Boot to first PONG", "time, s", "s", Lower, &[]),
             Metric::ImageBytes => row("Image size", "size, bytes", "bytes", Lower, &["part"]),
             Metric::IdleMemoryBytes => row("Memory in use when idle", "memory, bytes", "bytes", Lower, &[]),

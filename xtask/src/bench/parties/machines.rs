@@ -1,0 +1,74 @@
+//! The machines of one level, one a party, with a shell in each.
+
+use crate::config::{App, Level, Parties};
+use crate::ctx::Ctx;
+use crate::initramfs;
+use crate::qemu::Accelerator;
+use crate::run::{self, parties};
+use crate::vm::Vm;
+use crate::vm::shell::Shell;
+use anyhow::{Context, Result, ensure};
+use std::time::Duration;
+
+/// The largest case while parties poll that share the host's processors.
+const DEADLINE: Duration = Duration::from_secs(600);
+
+pub struct Machines {
+    machines: Vec<(Vm, Shell)>,
+    program: String,
+}
+
+impl Machines {
+    /// Boots all, with the application there but not started.
+    pub fn boot(ctx: &Ctx, app: &App, level: &Level, of: &Parties) -> Result<Self> {
+        let mut started = Vec::new();
+        for mut plan in parties::plans(ctx, app, level, of, &of.request)? {
+            plan.name = format!("timed-{}", plan.name);
+            plan.append.push("UKL_IDLE=1".to_owned());
+            started.push(Vm::boot(ctx, &plan)?);
+        }
+        let mut machines = Vec::new();
+        for mut vm in started {
+            vm.wait_ready(run::READY_DEADLINE)?;
+            let shell = vm.shell()?;
+            machines.push((vm, shell));
+        }
+        Ok(Machines { machines, program: initramfs::program_name(app)? })
+    }
+
+    pub fn accelerator(&self) -> Accelerator {
+        self.machines[0].0.accelerator
+    }
+
+    /// Starts every party and returns what each printed; an error of one is ours.
+    pub fn work(&mut self, arguments: &[String]) -> Result<Vec<String>> {
+        let program = format!("/usr/bin/{}", self.program);
+        let outputs = std::thread::scope(|scope| {
+            let parties = self.machines.iter_mut().enumerate().map(|(party, (_, shell))| {
+                let words = arguments.iter().map(|word| word.replace("{id}", &party.to_string())).collect::<Vec<_>>();
+                let command = format!("{program} {}", words.join(" "));
+                scope.spawn(move || {
+                    let output = shell.run(&command, DEADLINE).with_context(|| format!("party {party}"))?;
+                    ensure!(output.status == 0, "party {party} ended with {}: {}", output.status, output.text.trim());
+                    Ok(output.text)
+                })
+            });
+            // All are started before the first is waited for.
+            let threads: Vec<_> = parties.collect();
+            threads.into_iter().map(|thread| thread.join().expect("nothing in the thread panics")).collect()
+        });
+        outputs
+    }
+
+    /// Stops all; no kernel may have complained.
+    pub fn stop(self) -> Result<()> {
+        for (mut vm, _) in self.machines {
+            vm.poll()?;
+            if let Some(line) = vm.trouble() {
+                return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
+            }
+            vm.stop()?;
+        }
+        Ok(())
+    }
+}
