@@ -17,7 +17,10 @@ let
     in
     ukl.kernel.kernelWith {
       flavour = image.level.kernel;
-      fragments = [ "nixos" ];
+      fragments = [
+        "systemd"
+        "nixos"
+      ];
       app = image.object;
     };
 in

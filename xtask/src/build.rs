@@ -1,5 +1,6 @@
 //! Builds the image of an application at a level.
 
+use crate::config::Footing;
 use crate::ctx::Ctx;
 use crate::{app, link};
 use anyhow::Result;
@@ -12,6 +13,9 @@ pub struct Args {
     /// The level: a file of kernel/levels.
     #[arg(long, default_value = "byb")]
     level: String,
+    /// The kernel's footing: `lean` is docs/boot.md's, `debian` that of docs/userland.md.
+    #[arg(long, default_value = "full")]
+    footing: Footing,
     /// Only the program and its object, which all levels share; no kernel.
     #[arg(long)]
     program: bool,
@@ -30,7 +34,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         }
         return Ok(());
     }
-    let image = link::image(ctx, &app, &level)?;
+    let image = link::image_on(ctx, &app, &level, args.footing)?;
     for app in app.all() {
         println!("source   {}", app::editable_source(ctx, app)?.display());
     }

@@ -16,9 +16,9 @@ pub struct Args {
     /// The level whose kernel is configured.
     #[arg(long, default_value = "byb")]
     level: String,
-    /// The kernel of the lean footing (docs/boot.md).
-    #[arg(long)]
-    lean: bool,
+    /// The footing: `lean` is docs/boot.md's, `debian` that of docs/userland.md.
+    #[arg(long, default_value = "full")]
+    footing: Footing,
     /// Also write the configuration to this file.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -27,7 +27,7 @@ pub struct Args {
 /// Runs `configure`: prints where the configuration is.
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let level = ctx.repo.level(&args.level)?;
-    let config = config(ctx, level.kernel, if args.lean { Footing::Lean } else { Footing::Full })?;
+    let config = config(ctx, level.kernel, args.footing)?;
     if let Some(output) = args.output {
         fs::copy(&config, &output).with_context(|| format!("writing {}", output.display()))?;
     }
@@ -73,7 +73,7 @@ fn fragments(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Vec<PathBuf
         KernelFlavour::Vanilla => None,
         KernelFlavour::Ukl => Some("ukl.config"),
     };
-    let names = ["base.config"].into_iter().chain(footing.fragment()).chain(own);
+    let names = ["base.config"].into_iter().chain(footing.fragments().iter().copied()).chain(own);
     names.map(|name| ctx.repo.root.join("kernel/config").join(name)).collect()
 }
 

@@ -1,22 +1,26 @@
 //! A footing: how much kernel and machine there is around an application.
 
+use clap::ValueEnum;
 use std::fmt;
 
-/// Which of the two kernel configurations is built. Each has both flavours, so every level runs on either footing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which of the kernel configurations is built. Each has both flavours, so every level runs on either footing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Footing {
     /// `base.config`: the tools, file systems and devices of an ordinary guest.
     Full,
     /// With `lean.config` on top: what a server on a bare machine needs, for a short boot and a small image.
     Lean,
+    /// With `systemd.config` and `debian.config` on top: a distribution beside the application, and its tools.
+    Debian,
 }
 
 impl Footing {
-    /// Its fragment, merged after `base.config`.
-    pub fn fragment(self) -> Option<&'static str> {
+    /// Its fragments, merged in this order after `base.config`.
+    pub fn fragments(self) -> &'static [&'static str] {
         match self {
-            Footing::Full => None,
-            Footing::Lean => Some("lean.config"),
+            Footing::Full => &[],
+            Footing::Lean => &["lean.config"],
+            Footing::Debian => &["systemd.config", "debian.config"],
         }
     }
 }
@@ -26,6 +30,7 @@ impl fmt::Display for Footing {
         f.write_str(match self {
             Footing::Full => "full",
             Footing::Lean => "lean",
+            Footing::Debian => "debian",
         })
     }
 }
