@@ -62,11 +62,16 @@ fn parse_updates(listing: &str) -> Vec<String> {
     archives
 }
 
+/// Whether an archive is that of the security updates, whose suites have other names.
+pub fn is_security(archive: &str) -> bool {
+    archive.ends_with("-security/")
+}
+
 /// Every address at which a pool may have the file. `folder` is the package's folder in the pool.
 pub fn pool_addresses(archives: &[String], folder: &str, file: &str) -> Vec<String> {
     let addresses = POOL_FOLDERS.iter().flat_map(|pool| {
         // The security archive alone has `pool/updates`, and it has nothing else.
-        let fits = move |uri: &&String| uri.ends_with("-security/") == pool.contains("updates");
+        let fits = move |uri: &&String| is_security(uri) == pool.contains("updates");
         archives.iter().filter(fits).map(move |uri| format!("{uri}{pool}/{folder}/{file}"))
     });
     addresses.collect()

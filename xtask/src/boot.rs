@@ -50,6 +50,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         forwards: vec![],
         cables: vec![],
         disk: None,
+        debian: None,
+        patience: 1,
         append: args.append,
     };
     let mut vm = Vm::boot(ctx, &plan)?;

@@ -77,6 +77,14 @@ impl Tree {
         }
     }
 
+    /// Adds a directory that is not there yet, with permissions of its own.
+    pub fn directory(&mut self, name: &str, permissions: u32) {
+        self.parent(name);
+        if self.folders.insert(name.to_owned()) {
+            self.archive.directory(name, permissions);
+        }
+    }
+
     /// Adds a regular file.
     pub fn file(&mut self, name: &str, permissions: u32, content: &[u8]) {
         self.parent(name);

@@ -30,14 +30,9 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
         .map(|(at, program)| command(&program.name, args.filter(|_| at == 0).unwrap_or(&program.app.guest.args)))
         .collect();
 
-    let mut key = Key::new("initramfs-v2").file(&busybox)?.file(&init)?;
+    let mut key = Key::new("initramfs-v3").file(&busybox)?.file(&init)?;
     for (program, command) in programs.iter().zip(&commands) {
-        key = key.file(&program.ordinary)?.str(&program.app.name).str(&program.name);
-        key = key.str(program.stub.as_deref().unwrap_or("")).str(command).str(&ready(program.app));
-        for (target, file) in &program.app.guest.files {
-            let file = program.app.dir.join(file);
-            key = key.str(target).str(&format!("{:o}", permissions(&file)?)).file(&file)?;
-        }
+        key = program.identify(key)?.str(command).str(&ready(program.app));
     }
     for file in extra {
         key = key.str(&file.target).str(&format!("{:o}", file.permissions)).bytes(&file.content);
@@ -57,7 +52,7 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
             let place = if at == 0 { String::new() } else { format!("beside/{}.", program.app.name) };
             tree.file(&format!("etc/ukl/{place}command"), 0o644, command.as_bytes());
             tree.file(&format!("etc/ukl/{place}ready"), 0o644, ready(program.app).as_bytes());
-            program.add(&mut tree, out)?;
+            program.add(&mut tree, Place { root: "", programs: "usr/bin" }, out)?;
         }
         for file in extra {
             tree.file(file.target.trim_start_matches('/'), file.permissions, &file.content);
@@ -68,36 +63,58 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
 }
 
 /// An application's program in the guest.
-struct Program<'a> {
-    app: &'a App,
+#[derive(Debug)]
+pub struct Program<'a> {
+    pub app: &'a App,
     /// Its file name.
-    name: String,
+    pub name: String,
     /// The ordinary program.
     ordinary: PathBuf,
     /// What starts the linked-in one, where there is one.
     stub: Option<String>,
 }
 
+/// Where programs go in an archive; both without a slash at their ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// What stands for the guest's root: nothing, or a folder and a slash.
+    pub root: &'static str,
+    /// The folder of the application's program, below the root.
+    pub programs: &'static str,
+}
+
 impl<'a> Program<'a> {
-    fn new(ctx: &Ctx, app: &'a App, level: &Level) -> Result<Self> {
+    /// The program of an application at a level, built when it is missing.
+    pub fn new(ctx: &Ctx, app: &'a App, level: &Level) -> Result<Self> {
         let stub = (level.kernel == KernelFlavour::Ukl).then(|| stub(&app.name));
         Ok(Program { app, name: program_name(app)?, ordinary: app::build_app(ctx, app)?.executable, stub })
     }
 
+    /// Adds to the identity of an archive what `add` puts into it.
+    pub fn identify(&self, key: Key) -> Result<Key> {
+        let mut key = key.file(&self.ordinary)?.str(&self.app.name).str(&self.name);
+        key = key.str(self.stub.as_deref().unwrap_or(""));
+        for (target, file) in &self.app.guest.files {
+            let file = self.app.dir.join(file);
+            key = key.str(target).str(&format!("{:o}", permissions(&file)?)).file(&file)?;
+        }
+        Ok(key)
+    }
+
     /// Puts it and the files of its manifest into the tree; `work` is a folder for what is made on the way.
-    fn add(&self, tree: &mut Tree, work: &Path) -> Result<()> {
+    pub fn add(&self, tree: &mut Tree, Place { root, programs }: Place, work: &Path) -> Result<()> {
         let scratch = tempfile::tempdir_in(work).context("making a directory for the stripped program")?;
         let stripped = read(&without_debug_data(&self.ordinary, scratch.path())?)?;
         match &self.stub {
-            None => tree.file(&format!("usr/bin/{}", self.name), 0o755, &stripped),
+            None => tree.file(&format!("{root}{programs}/{}", self.name), 0o755, &stripped),
             Some(stub) => {
-                tree.file(&format!("usr/bin/{}", self.name), 0o755, stub.as_bytes());
-                tree.file(&format!("opt/process/{}", self.name), 0o755, &stripped);
+                tree.file(&format!("{root}{programs}/{}", self.name), 0o755, stub.as_bytes());
+                tree.file(&format!("{root}opt/process/{}", self.name), 0o755, &stripped);
             }
         }
         for (target, file) in &self.app.guest.files {
             let file = self.app.dir.join(file);
-            tree.file(target.trim_start_matches('/'), permissions(&file)?, &read(&file)?);
+            tree.file(&format!("{root}{}", target.trim_start_matches('/')), permissions(&file)?, &read(&file)?);
         }
         Ok(())
     }

@@ -108,6 +108,10 @@ pub fn kernel(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Result<Ker
         fs::rename(&fresh, &dot_config).with_context(|| format!("writing {}", dot_config.display()))?;
     }
     let mut make = make(ctx, &build.source, &build.output)?;
+    if footing == Footing::Debian {
+        // What gdb loads beside vmlinux; it is no part of bzImage.
+        make.arg("scripts_gdb");
+    }
     process::run_logged(
         &format!("building the {flavour} kernel, {footing} footing"),
         make.arg("bzImage"),

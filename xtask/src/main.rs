@@ -23,6 +23,7 @@ mod counts;
 mod cpio;
 mod ctx;
 mod cxx;
+mod debian;
 mod doctor;
 mod failure;
 mod fetch;
@@ -61,6 +62,7 @@ mod test;
 mod tidy;
 mod toolchain;
 mod unpack;
+mod userland;
 mod vm;
 mod vmtest;
 

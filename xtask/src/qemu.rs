@@ -55,6 +55,8 @@ pub struct Machine {
     pub cables: Vec<Cable>,
     /// Raw image of the data disk, /dev/vda.
     pub disk: Option<PathBuf>,
+    /// Raw image of the Debian root, found by its serial number `debian`; any number of machines share it.
+    pub debian: Option<PathBuf>,
     /// Words for the kernel's command line after ours. Those with a `=` that the kernel does not know become
     /// environment variables of the guest's init.
     pub append: Vec<String>,
@@ -114,6 +116,12 @@ pub fn arguments(machine: &Machine) -> Vec<String> {
         words.push("-drive".to_owned());
         words.push(format!("file={},format=raw,if=virtio,cache=writeback", escape(disk)));
     }
+    if let Some(debian) = &machine.debian {
+        words.push("-drive".to_owned());
+        // What is written goes to a file without a name in TMPDIR, which ends with the machine.
+        words.push(format!("file={},format=raw,if=none,id=debian,snapshot=on,cache=unsafe", escape(debian)));
+        words.extend(["-device", "virtio-blk-pci,drive=debian,serial=debian"].map(str::to_owned));
+    }
     if let Some(counter) = &machine.counter {
         // Nothing that differs from run to run: neither the host's time nor its randomness. The guest's own randomness
         // comes from RDRAND, which follows the seed.
@@ -164,6 +172,7 @@ mod tests {
             network: Network::Stream(5),
             cables: vec![],
             disk: Some("/d/a,b.img".into()),
+            debian: None,
             append: vec!["UKL_KEEP=1".to_owned()],
             log: "/l/console.log".into(),
             shell_socket: "/s/shell".into(),
@@ -213,6 +222,13 @@ mod tests {
         stream,id=cable1,server=off,addr.type=fd,addr.str=9
         virtio-net-pci,netdev=cable1,mac=52:54:00:00:00:02
         ");
+    }
+
+    #[test]
+    fn the_debian_root_is_written_to_beside_its_image() {
+        let words = arguments(&Machine { debian: Some("/d/root,1.img".into()), ..machine() });
+        let drive = "file=/d/root,,1.img,format=raw,if=none,id=debian,snapshot=on,cache=unsafe";
+        assert!(words.contains(&drive.to_owned()), "{words:?}");
     }
 
     #[test]

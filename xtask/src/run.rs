@@ -3,17 +3,19 @@
 mod console;
 mod follow;
 pub mod parties;
+mod plan;
 mod port;
+
+pub use plan::{Userland, plan, plan_on, plan_with};
 
 use crate::config::{App, Level, Ready};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
-use crate::initramfs::{self, ExtraFile};
 use crate::qemu::Accelerator;
 use crate::vm::console::Event;
 use crate::vm::disk::{self, Disk};
 use crate::vm::{Plan, Vm, interrupt};
-use crate::{doctor, link, net, program, smoke};
+use crate::{doctor, net, program, smoke, userland};
 use anyhow::{Context, Result};
 use port::Port;
 use std::collections::BTreeMap;
@@ -41,6 +43,9 @@ pub struct Args {
     /// A file of this machine that the program named by its path finds at GUEST; may be repeated.
     #[arg(long, value_name = "HOST:GUEST")]
     file: Vec<String>,
+    /// What is beside the application: a small busybox, the same with Debian's tools below /debian, or a Debian with systemd.
+    #[arg(long, default_value = "busybox")]
+    userland: Userland,
     /// Virtual CPUs.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     smp: u32,
@@ -92,13 +97,17 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     forwards.iter().try_for_each(|forward| net::check_free(*forward))?;
     doctor::prepare(ctx)?;
     let arguments = (!args.arguments.is_empty()).then_some(args.arguments.as_slice());
-    let mut plan = plan(ctx, &app, &level, arguments)?;
+    let mut plan = plan_on(ctx, &app, &level, args.userland, arguments, &[])?;
     plan.forwards = forwards;
     plan.cpus = args.smp;
-    plan.memory_mib = args.memory_mib.unwrap_or(app.memory_mib());
+    plan.memory_mib = args.memory_mib.unwrap_or(plan.memory_mib);
     if let Some(first) = plan.forwards.first() {
         plan.name = format!("{}-{}-port-{}", app.title(), level.name, first.host);
     }
+    let ways_in = match args.userland {
+        Userland::Debian => Some(userland::WaysIn::add(ctx, &mut plan)?),
+        Userland::Busybox | Userland::Tools => None,
+    };
     if args.console {
         plan.append.push("UKL_KEEP=1".to_owned());
     }
@@ -121,7 +130,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         return console::attach(&mut vm, &app);
     }
     match app.guest.ready {
-        Ready::Tcp(_) => serve(&app, &plan, &mut vm),
+        Ready::Tcp(_) => serve(&app, &plan, ways_in.as_ref(), &mut vm),
         Ready::Exit => follow::follow(&mut vm, &app),
     }
 }
@@ -158,36 +167,6 @@ fn application(ctx: &Ctx, args: &Args) -> Result<App> {
     ctx.repo.app(&args.app)
 }
 
-/// The machine for an application at a level; everything that is missing is built.
-pub fn plan(ctx: &Ctx, app: &App, level: &Level, arguments: Option<&[String]>) -> Result<Plan> {
-    plan_with(ctx, app, level, arguments, &[])
-}
-
-/// The same with more files in the guest.
-pub fn plan_with(
-    ctx: &Ctx,
-    app: &App,
-    level: &Level,
-    arguments: Option<&[String]>,
-    extra: &[ExtraFile],
-) -> Result<Plan> {
-    let image = link::image(ctx, app, level)?;
-    Ok(Plan {
-        name: format!("{}-{}", app.title(), level.name),
-        flavour: level.kernel.to_string(),
-        kernel: image.bzimage,
-        initramfs: initramfs::initramfs(ctx, app, level, arguments, extra)?,
-        accelerator: None,
-        counter: None,
-        memory_mib: app.memory_mib(),
-        cpus: 1,
-        forwards: vec![],
-        cables: vec![],
-        disk: None,
-        append: vec![],
-    })
-}
-
 fn announce(app: &App, level: &Level, plan: &Plan, vm: &Vm) {
     let accelerator = match vm.accelerator {
         Accelerator::Kvm => "KVM",
@@ -204,7 +183,7 @@ fn announce(app: &App, level: &Level, plan: &Plan, vm: &Vm) {
 }
 
 /// Waits until the application listens, says where, and keeps the machine until Ctrl-C or the application's end.
-fn serve(app: &App, plan: &Plan, vm: &mut Vm) -> Result<()> {
+fn serve(app: &App, plan: &Plan, ways_in: Option<&userland::WaysIn>, vm: &mut Vm) -> Result<()> {
     vm.wait_all_ready(app, READY_DEADLINE)?;
     for app in app.all() {
         if let Some(port) = plan.host_port(app) {
@@ -213,6 +192,9 @@ fn serve(app: &App, plan: &Plan, vm: &mut Vm) -> Result<()> {
         for forward in plan.forwards.iter().filter(|forward| app.guest.ports.contains(&forward.guest)) {
             println!("{} listens on 127.0.0.1:{}", app.name, forward.host);
         }
+    }
+    if let Some(ways_in) = ways_in {
+        println!("{ways_in}");
     }
     println!("Ctrl-C stops it");
     let mut told = 0;

@@ -50,6 +50,10 @@ pub struct Plan {
     /// To other machines.
     pub cables: Vec<net::Cable>,
     pub disk: Option<PathBuf>,
+    /// The Debian root, which stays as it is: what the guest writes to it is thrown away.
+    pub debian: Option<PathBuf>,
+    /// By how much each deadline for what the guest does is longer: a distribution boots longer than the small guest.
+    pub patience: u32,
     /// Words for the kernel's command line; see `guest/init`.
     pub append: Vec<String>,
 }
@@ -72,6 +76,7 @@ pub struct Vm {
     /// What QEMU itself said.
     errors: PathBuf,
     sockets: Sockets,
+    patience: u32,
     offset: u64,
     partial: Vec<u8>,
     /// What the console said so far, oldest first.
@@ -130,6 +135,7 @@ impl Vm {
             network: connection.network.clone(),
             cables: plan.cables.iter().map(net::Cable::end).collect(),
             disk: plan.disk.clone(),
+            debian: plan.debian.clone(),
             append,
             log: log.clone(),
             shell_socket: sockets.path().join("shell"),
@@ -159,6 +165,7 @@ impl Vm {
             accelerator,
             errors,
             sockets,
+            patience: plan.patience,
             offset: 0,
             partial: Vec::new(),
             events: Vec::new(),
@@ -203,7 +210,7 @@ impl Vm {
 
     /// `wait_for` for callers who expect that it may fail: the reason instead of a failure.
     fn watch(&mut self, deadline: Duration, wanted: impl Fn(&Event) -> bool) -> Result<Option<String>> {
-        let start = Instant::now();
+        let (start, deadline) = (Instant::now(), deadline * self.patience);
         loop {
             // Asked before the log is read, so that no last line is missed.
             let ended = self.ended()?;

@@ -45,6 +45,7 @@ fn trial(ctx: &Ctx, plan: &Plan) -> Result<Option<String>> {
         forwards: vec![],
         cables: vec![],
         disk: None,
+        debian: None,
         append: vec!["UKL_TRIAL=1".to_owned()],
         ..plan.clone()
     };

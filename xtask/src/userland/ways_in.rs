@@ -1,0 +1,43 @@
+//! The ports of the host that lead into Debian beside the application's own.
+
+use super::Keys;
+use crate::ctx::Ctx;
+use crate::net::{self, Forward};
+use crate::vm::Plan;
+use anyhow::Result;
+use std::fmt;
+
+/// Where sshd and the ordinary Redis listen in the guest; the latter leaves its own port to the application.
+pub const SSH_PORT: u16 = 22;
+pub const NEIGHBOUR_PORT: u16 = 6380;
+
+/// Ways into the guest.
+#[derive(Clone, Debug)]
+pub struct WaysIn {
+    pub keys: Keys,
+    /// The host's ports for sshd and for the ordinary Redis.
+    pub ssh: u16,
+    pub neighbour: u16,
+}
+
+impl WaysIn {
+    /// Adds both to a machine, at ports that are free now.
+    pub fn add(ctx: &Ctx, plan: &mut Plan) -> Result<Self> {
+        let ways = WaysIn { keys: Keys::open(ctx)?, ssh: net::free_port()?, neighbour: net::free_port()? };
+        plan.forwards.push(Forward { host: ways.ssh, guest: SSH_PORT });
+        plan.forwards.push(Forward { host: ways.neighbour, guest: NEIGHBOUR_PORT });
+        Ok(ways)
+    }
+
+    /// Runs a command in the guest through ssh.
+    pub fn run(&self, command: &str) -> Result<String> {
+        self.keys.run(self.ssh, command)
+    }
+}
+
+impl fmt::Display for WaysIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "an ordinary Redis listens on 127.0.0.1:{}", self.neighbour)?;
+        write!(f, "a shell: {}", self.keys.command(self.ssh).join(" "))
+    }
+}
