@@ -40,8 +40,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     if tally.passed + tally.failed == 0 {
         return Err(Failure::usage(
             format!("no test's name contains `{}`", args.filter),
-            "names begin with unit/, nix/, packages/NAME/, programs/LEVEL/, order/APP/, differential/APP/LEVEL/, reproduce/, or \
-             LEVEL/smpN/ as in byb/smp1/redis/ping",
+            "names begin with unit/, nix/, packages/NAME/, programs/LEVEL/, order/APP/, differential/APP/LEVEL/, reproduce/, \
+             userland/LEVEL/, or LEVEL/smpN/ as in byb/smp1/redis/ping",
         ));
     }
     anyhow::ensure!(tally.failed == 0, "{} tests failed", tally.failed);

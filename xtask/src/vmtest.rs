@@ -13,6 +13,7 @@ mod redis;
 mod requests;
 mod server;
 mod together;
+mod userland;
 
 use crate::ctx::Ctx;
 use crate::vm::{Vm, interrupt};
@@ -22,7 +23,7 @@ use anyhow::Result;
 const SUITES: &[&str] = &["behaviour", "redis", "memcached", "hello-rs", "echo-rs", "together"];
 
 /// What the names of tests begin with.
-const GROUPS: [&str; 14] = [
+const GROUPS: [&str; 15] = [
     "unit",
     "nix",
     "linux",
@@ -37,6 +38,7 @@ const GROUPS: [&str; 14] = [
     "reproduce",
     "packages",
     "programs",
+    "userland",
 ];
 
 /// Counts outcomes and prints each as it comes.
@@ -167,6 +169,12 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
     // Links two images for each level.
     if tally.filter.starts_with("programs") {
         programs::run(ctx, tally)?;
+    }
+    // Boots a distribution on a kernel of its own.
+    if tally.filter.starts_with("userland") {
+        for level in ["linux", "base", "byb", "shortcut"] {
+            userland::run(ctx, level, tally);
+        }
     }
     anyhow::ensure!(!interrupt::requested(), "interrupted after {} tests", tally.passed + tally.failed);
     Ok(())
