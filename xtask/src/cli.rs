@@ -2,8 +2,8 @@
 
 use crate::ctx::{Ctx, Install};
 use crate::{
-    audit, bench, boot, build, clean, configure, doctor, fetch, link, new, nix, part, report, reproduce, run, test,
-    toolchain,
+    audit, bench, boot, build, clean, configure, doctor, fetch, link, new, nix, part, report, reproduce, run, soak,
+    test, toolchain,
 };
 use anyhow::Result;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -34,6 +34,8 @@ enum Command {
     New(new::Args),
     /// Run every test, or those whose names contain FILTER; ends with `N passed, N failed`.
     Test(test::Args),
+    /// Debian with systemd, logins, cron and two servers under load for some minutes: is everything right at the end?
+    Soak(soak::Args),
     /// What each level costs: instruction counts, and for servers throughput and latency.
     Bench(bench::Args),
     /// Render the page of a folder that `bench --out` has written once more.
@@ -63,9 +65,9 @@ enum Command {
 impl Command {
     /// Whether the command needs compilers and the virtual machine; `run` looks at its ports before it installs anything.
     fn builds_or_boots(&self) -> bool {
-        use Command::{Bench, Boot, Build, Configure, Link, Part, Reproduce, Test};
+        use Command::{Bench, Boot, Build, Configure, Link, Part, Reproduce, Soak, Test};
         match self {
-            Build(_) | Test(_) | Configure(_) | Link(_) | Part(_) | Reproduce(_) | Boot(_) => true,
+            Build(_) | Test(_) | Configure(_) | Link(_) | Part(_) | Reproduce(_) | Soak(_) | Boot(_) => true,
             Bench(args) => !args.only_this_host(),
             _ => false,
         }
@@ -89,6 +91,7 @@ pub fn main() -> Result<()> {
         Command::Build(args) => build::run(&ctx, args),
         Command::Toolchain(args) => toolchain::run(&ctx, args),
         Command::New(args) => new::run(&ctx, args),
+        Command::Soak(args) => soak::run(&ctx, args),
         Command::Test(args) => test::run(&ctx, args),
         Command::Bench(args) => bench::run(&ctx, args),
         Command::Report(args) => report::run(&ctx, args),

@@ -55,6 +55,7 @@ mod reproduce;
 mod resp;
 mod run;
 mod smoke;
+mod soak;
 mod stats;
 mod syscalls;
 mod test;

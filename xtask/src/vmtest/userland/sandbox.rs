@@ -43,7 +43,10 @@ pub fn sandbox(guest: &mut Guest) -> Result<String> {
         let moved = client.text("CONFIG SET dir /var")?.to_string();
         let refused = client.text("SAVE")?.to_string();
         client.text("CONFIG SET dir /data")?;
-        ensure!(moved == "OK" && refused.contains("error"), "SAVE into /var under ProtectSystem=strict was answered {refused:?}");
+        ensure!(
+            moved == "OK" && refused.contains("error"),
+            "SAVE into /var under ProtectSystem=strict was answered {refused:?}"
+        );
         Ok("SAVE into /data with OK, and into /var with an error".to_owned())
     })
 }
