@@ -26,7 +26,7 @@ const LOGIN_PERIOD: Duration = Duration::from_secs(20);
 const WATCH_PERIOD: Duration = Duration::from_millis(500);
 /// A job of cron, each minute, and where it leaves its trace.
 const CRON: (&str, &str) = ("/etc/cron.d/ukl", "* * * * * root date >>/var/log/ukl-cron\n");
-/// By how much the sum of all times may differ from the time that the CPUs had, in percent.
+/// What `cargo xtask soak` tolerates: by how much the sum of all times may differ from the time that the CPUs had, in percent.
 const TOLERANCE_PERCENT: f64 = 2.0;
 
 /// Options of `soak`.

@@ -8,7 +8,6 @@ use crate::failure::Failure;
 use crate::{apt, doctor, process};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -62,10 +61,13 @@ pub fn root(ctx: &Ctx) -> Result<PathBuf> {
         key = key.str(file).str(content);
     }
     let dir = ctx.cache.step("debian-root", &key, |out| {
-        let needs = [("mmdebstrap", "mmdebstrap"), ("unshare", "util-linux"), ("mke2fs", "e2fsprogs"), ("tar", "tar")];
-        let needs: BTreeMap<_, _> =
-            needs.iter().map(|(name, package)| (name.to_string(), package.to_string())).collect();
-        doctor::require(ctx, &needs)?;
+        let mut needs =
+            vec![("mmdebstrap", "mmdebstrap"), ("unshare", "util-linux"), ("mke2fs", "e2fsprogs"), ("tar", "tar")];
+        if !is_root() {
+            needs.push(("newuidmap", "uidmap"));
+        }
+        let needs = needs.iter().map(|(name, package)| ((*name).to_owned(), (*package).to_owned()));
+        doctor::require(ctx, &needs.collect())?;
         let tar = out.join("root.tar");
         install(&root, &tar, out)?;
         pack(&root, &tar, out)?;
@@ -107,13 +109,12 @@ fn install(root: &Root, tar: &Path, out: &Path) -> Result<()> {
     command.arg("--customize-hook=rm -f \"$1\"/etc/ssh/ssh_host_*");
     command.arg("--customize-hook=chroot \"$1\" passwd --delete root");
     command.arg("--customize-hook=chroot \"$1\" dpkg-query --show >\"$1/etc/ukl-packages\"");
-    // The archive would carry this away otherwise, and apt's lists with it.
     command.args([root.suite.as_str(), &tar.display().to_string()]).args(sources(root, &apt::archives()?));
     process::run_logged("installing Debian", &mut command, &out.join("install.log")).map_err(|error| {
         let next = match is_root() {
             true => "read that log; `apt-get update` renews lists that are too old",
             false => {
-                "read that log; an ordinary user needs subordinate ids (/etc/subuid and /etc/subgid, package uidmap) and name \
+                "read that log; an ordinary user needs subordinate ids (/etc/subuid and /etc/subgid) and name \
                  spaces of users, or run this once as root"
             }
         };
