@@ -2,6 +2,7 @@
 
 mod console;
 mod follow;
+pub mod machines;
 pub mod parties;
 mod plan;
 mod port;

@@ -8,6 +8,7 @@ mod lean;
 mod memcached;
 mod order;
 mod packages;
+mod parties;
 mod programs;
 mod redis;
 mod requests;
@@ -20,7 +21,7 @@ use crate::vm::{Vm, interrupt};
 use anyhow::Result;
 
 /// Whose machines there are: the third part of a test's name. As a filter, one of them boots no other's machines.
-const SUITES: &[&str] = &["behaviour", "redis", "memcached", "hello-rs", "echo-rs", "together"];
+const SUITES: &[&str] = &["behaviour", "redis", "memcached", "hello-rs", "echo-rs", "together", "parties"];
 
 /// What the names of tests begin with.
 const GROUPS: [&str; 15] = [
@@ -146,6 +147,11 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
     for level in ["linux", "base", "byb", "shortcut"] {
         if !quick && !interrupt::requested() {
             together::run(ctx, level, tally);
+        }
+    }
+    for level in ["linux", "base", "byb", "shortcut"] {
+        if !quick && !interrupt::requested() {
+            parties::run(ctx, level, tally);
         }
     }
     if !quick && !interrupt::requested() {

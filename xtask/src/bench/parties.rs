@@ -1,7 +1,6 @@
 //! A benchmark of an application that is several machines: the time of its work against the clock, and the instructions of a
 //! round of messages, counted.
 
-mod machines;
 mod settings;
 mod table;
 
@@ -13,10 +12,10 @@ use crate::config::{App, Level};
 use crate::ctx::Ctx;
 use crate::qemu::Accelerator;
 use crate::record::{Kind, Metric, Sample};
+use crate::run::machines::Machines;
 use crate::run::parties;
 use crate::vm::interrupt;
 use anyhow::{Context, Result, ensure};
-use machines::Machines;
 use serde::Deserialize;
 use settings::{Case, Variant};
 

@@ -1,10 +1,10 @@
 //! The machines of one level, one a party, with a shell in each.
 
+use super::{self as run, parties};
 use crate::config::{App, Level, Parties};
 use crate::ctx::Ctx;
 use crate::initramfs;
 use crate::qemu::Accelerator;
-use crate::run::{self, parties};
 use crate::vm::Vm;
 use crate::vm::shell::Shell;
 use anyhow::{Context, Result, ensure};
@@ -42,22 +42,30 @@ impl Machines {
 
     /// Starts every party and returns what each printed; an error of one is ours.
     pub fn work(&mut self, arguments: &[String]) -> Result<Vec<String>> {
+        let outputs = self.run(arguments, self.machines.len())?;
+        let printed = outputs.into_iter().enumerate().map(|(party, (status, text))| {
+            ensure!(status == 0, "party {party} ended with status {status}: {}", text.trim());
+            Ok(text)
+        });
+        printed.collect()
+    }
+
+    /// Starts the first `count` parties and returns how each ended and what it printed.
+    pub fn run(&mut self, arguments: &[String], count: usize) -> Result<Vec<(i32, String)>> {
         let program = format!("/usr/bin/{}", self.program);
-        let outputs = std::thread::scope(|scope| {
-            let parties = self.machines.iter_mut().enumerate().map(|(party, (_, shell))| {
+        std::thread::scope(|scope| {
+            let parties = self.machines.iter_mut().take(count).enumerate().map(|(party, (_, shell))| {
                 let words = arguments.iter().map(|word| word.replace("{id}", &party.to_string())).collect::<Vec<_>>();
                 let command = format!("{program} {}", words.join(" "));
                 scope.spawn(move || {
                     let output = shell.run(&command, DEADLINE).with_context(|| format!("party {party}"))?;
-                    ensure!(output.status == 0, "party {party} ended with {}: {}", output.status, output.text.trim());
-                    Ok(output.text)
+                    Ok((output.status, output.text))
                 })
             });
             // All are started before the first is waited for.
             let threads: Vec<_> = parties.collect();
             threads.into_iter().map(|thread| thread.join().expect("nothing in the thread panics")).collect()
-        });
-        outputs
+        })
     }
 
     /// Stops all; no kernel may have complained.
