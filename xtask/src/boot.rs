@@ -51,6 +51,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         cables: vec![],
         disk: None,
         debian: None,
+        debugger: false,
         patience: 1,
         append: args.append,
     };

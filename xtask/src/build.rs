@@ -2,7 +2,7 @@
 
 use crate::config::Footing;
 use crate::ctx::Ctx;
-use crate::{app, link};
+use crate::{app, link, symbols};
 use anyhow::Result;
 
 /// Options of `build`.
@@ -40,5 +40,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     }
     println!("bzimage  {}", image.bzimage.display());
     println!("vmlinux  {}", image.vmlinux.display());
+    for app in app.all() {
+        println!("symbols  {}", symbols::file(ctx, app, &level, &image)?.display());
+    }
     Ok(())
 }

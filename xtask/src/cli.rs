@@ -2,8 +2,8 @@
 
 use crate::ctx::{Ctx, Install};
 use crate::{
-    audit, bench, boot, build, clean, configure, doctor, fetch, link, new, nix, part, report, reproduce, run, soak,
-    test, toolchain,
+    audit, bench, boot, build, clean, configure, debug, doctor, fetch, link, new, nix, part, profile, report, reproduce, run,
+    soak, test, toolchain,
 };
 use anyhow::Result;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -38,6 +38,10 @@ enum Command {
     Soak(soak::Args),
     /// What each level costs: instruction counts, and for servers throughput and latency.
     Bench(bench::Args),
+    /// Boot an application in a machine that waits for gdb, and start gdb with the symbols of application and kernel.
+    Debug(debug::Args),
+    /// Sample a server under load and draw where its time goes, application and kernel in one flame graph.
+    Profile(profile::Args),
     /// Render the page of a folder that `bench --out` has written once more.
     Report(report::Args),
     /// May this object be linked into the kernel? Each reason against it with symbol, place and remedy.
@@ -94,6 +98,8 @@ pub fn main() -> Result<()> {
         Command::Soak(args) => soak::run(&ctx, args),
         Command::Test(args) => test::run(&ctx, args),
         Command::Bench(args) => bench::run(&ctx, args),
+        Command::Debug(args) => debug::run(&ctx, args),
+        Command::Profile(args) => profile::run(&ctx, args),
         Command::Report(args) => report::run(&ctx, args),
         Command::Audit(args) => audit::run(&ctx, args),
         Command::Doctor(args) => doctor::run(&ctx, args),

@@ -57,6 +57,8 @@ pub struct Machine {
     pub disk: Option<PathBuf>,
     /// Raw image of the Debian root, found by its serial number `debian`; any number of machines share it.
     pub debian: Option<PathBuf>,
+    /// Listening socket for a debugger, for which the machine waits before its first instruction.
+    pub debugger_socket: Option<PathBuf>,
     /// Words for the kernel's command line after ours. Those with a `=` that the kernel does not know become
     /// environment variables of the guest's init.
     pub append: Vec<String>,
@@ -122,6 +124,9 @@ pub fn arguments(machine: &Machine) -> Vec<String> {
         words.push(format!("file={},format=raw,if=none,id=debian,snapshot=on,cache=unsafe", escape(debian)));
         words.extend(["-device", "virtio-blk-pci,drive=debian,serial=debian"].map(str::to_owned));
     }
+    if let Some(socket) = &machine.debugger_socket {
+        words.extend(["-S".to_owned(), "-gdb".to_owned(), format!("unix:{},server=on,wait=off", escape(socket))]);
+    }
     if let Some(counter) = &machine.counter {
         // Nothing that differs from run to run: neither the host's time nor its randomness. The guest's own randomness
         // comes from RDRAND, which follows the seed.
@@ -173,6 +178,7 @@ mod tests {
             cables: vec![],
             disk: Some("/d/a,b.img".into()),
             debian: None,
+            debugger_socket: None,
             append: vec!["UKL_KEEP=1".to_owned()],
             log: "/l/console.log".into(),
             shell_socket: "/s/shell".into(),

@@ -52,6 +52,8 @@ pub struct Plan {
     pub disk: Option<PathBuf>,
     /// The Debian root, which stays as it is: what the guest writes to it is thrown away.
     pub debian: Option<PathBuf>,
+    /// Stops before the first instruction, for a debugger that connects to `debugger_socket`.
+    pub debugger: bool,
     /// By how much each deadline for what the guest does is longer: a distribution boots longer than the small guest.
     pub patience: u32,
     /// Words for the kernel's command line; see `guest/init`.
@@ -136,6 +138,7 @@ impl Vm {
             cables: plan.cables.iter().map(net::Cable::end).collect(),
             disk: plan.disk.clone(),
             debian: plan.debian.clone(),
+            debugger_socket: plan.debugger.then(|| sockets.path().join("debug")),
             append,
             log: log.clone(),
             shell_socket: sockets.path().join("shell"),
@@ -177,6 +180,11 @@ impl Vm {
     /// Where to connect to the shell on hvc0.
     pub fn shell_socket(&self) -> PathBuf {
         self.sockets.path().join("shell")
+    }
+
+    /// Where a debugger connects.
+    pub fn debugger_socket(&self) -> PathBuf {
+        self.sockets.path().join("debug")
     }
 
     /// Connects to the shell; the machine must be ready.

@@ -81,6 +81,7 @@ fn machine(ctx: &Ctx, app: &App, level: &Level, footing: Footing, initramfs: Pat
         cables: vec![],
         disk: None,
         debian: None,
+        debugger: false,
         patience: 1,
         append: vec![],
     })

@@ -46,6 +46,7 @@ fn trial(ctx: &Ctx, plan: &Plan) -> Result<Option<String>> {
         cables: vec![],
         disk: None,
         debian: None,
+        debugger: false,
         append: vec!["UKL_TRIAL=1".to_owned()],
         ..plan.clone()
     };

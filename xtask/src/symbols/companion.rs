@@ -1,0 +1,150 @@
+//! The application in an image as a file of its own for a debugger: code, symbols and frames at the addresses of the image.
+
+use super::Program;
+use super::depth::Depths;
+use anyhow::Result;
+use object::elf;
+use object::write::elf::{FileHeader, SectionHeader, Sym, Writer};
+use object::{Endianness, write};
+
+/// The sections that have addresses, in the order of the file.
+const PLACES: [&str; 2] = [".text", ".eh_frame"];
+
+/// The file. Functions have the names that they have in the source.
+pub fn companion(program: &Program) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    write_into(program, &mut Writer::new(Endianness::Little, true, &mut out))?;
+    Ok(out)
+}
+
+fn write_into<'a>(program: &'a Program, file: &mut Writer<'a>) -> write::Result<()> {
+    let debug_frame = debug_frame(program);
+    let (frames_at, frames) = &program.eh_frame;
+    let contents: [(&[u8], u64, &[u8], u64, usize); 3] = [
+        (PLACES[0].as_bytes(), program.text.start, &program.code, u64::from(elf::SHF_ALLOC | elf::SHF_EXECINSTR), 4096),
+        (PLACES[1].as_bytes(), *frames_at, frames, u64::from(elf::SHF_ALLOC), 8),
+        (b".debug_frame", 0, &debug_frame, 0, 8),
+    ];
+    file.reserve_file_header();
+    file.reserve_null_section_index();
+    let sections = contents.map(|(name, address, data, flags, align)| {
+        let index = file.reserve_section_index();
+        (file.add_section_name(name), file.reserve(data.len(), align), index, address, data, flags, align)
+    });
+    file.reserve_symtab_section_index();
+    file.reserve_strtab_section_index();
+    file.reserve_shstrtab_section_index();
+    file.reserve_null_symbol_index();
+    let mut symbols = Vec::new();
+    for function in program.functions.iter() {
+        let name = file.add_string(function.name.as_bytes());
+        file.reserve_symbol_index(Some(sections[0].2));
+        symbols.push((name, function));
+    }
+    file.reserve_symtab();
+    file.reserve_strtab();
+    file.reserve_shstrtab();
+    file.reserve_section_headers();
+
+    file.write_file_header(&FileHeader {
+        os_abi: elf::ELFOSABI_NONE,
+        abi_version: 0,
+        e_type: elf::ET_EXEC,
+        e_machine: elf::EM_X86_64,
+        e_entry: 0,
+        e_flags: 0,
+    })?;
+    for (_, _, _, _, data, _, align) in &sections {
+        file.write_align(*align);
+        file.write(data);
+    }
+    file.write_null_symbol();
+    for (name, function) in symbols {
+        file.write_symbol(&Sym {
+            name: Some(name),
+            section: Some(sections[0].2),
+            st_info: (elf::STB_GLOBAL << 4) | elf::STT_FUNC,
+            st_other: 0,
+            st_shndx: 0,
+            st_value: function.address,
+            st_size: function.size,
+        });
+    }
+    file.write_strtab();
+    file.write_shstrtab();
+    file.write_null_section_header();
+    for (name, offset, _, address, data, flags, align) in sections {
+        file.write_section_header(&SectionHeader {
+            name: Some(name),
+            sh_type: elf::SHT_PROGBITS,
+            sh_flags: flags,
+            sh_addr: address,
+            sh_offset: offset as u64,
+            sh_size: data.len() as u64,
+            sh_link: 0,
+            sh_info: 0,
+            sh_addralign: align as u64,
+            sh_entsize: 0,
+        });
+    }
+    file.write_symtab_section_header(1);
+    file.write_strtab_section_header();
+    file.write_shstrtab_section_header();
+    Ok(())
+}
+
+/// Instructions of a table of frames (DWARF 5, section 6.4.2).
+const DEF_CFA: u8 = 0x0c;
+const DEF_CFA_OFFSET: u8 = 0x0e;
+const OFFSET: u8 = 0x80;
+const ADVANCE_LOC4: u8 = 0x04;
+
+/// A table of the functions that the compiler's does not describe.
+fn debug_frame(program: &Program) -> Vec<u8> {
+    // Version 1, no augmentation, code in bytes, data in units of -8 bytes, the return address is register 16; on entry the
+    // frame ends 8 bytes above RSP, and the return address lies below its end.
+    let head = [1, 0, 1, 0x78, 16, DEF_CFA, 7, 8, OFFSET | 16, 1];
+    let mut table = Vec::new();
+    entry(&mut table, &[&u32::MAX.to_le_bytes()[..], &head].concat());
+    for (address, depths) in program.frames.computed() {
+        let size = program.functions.at(address).map_or(1, |function| function.size);
+        let mut body = 0u32.to_le_bytes().to_vec();
+        body.extend(address.to_le_bytes());
+        body.extend(size.to_le_bytes());
+        rows(&mut body, address, depths);
+        entry(&mut table, &body);
+    }
+    table
+}
+
+/// Adds an entry, filled up to eight bytes.
+fn entry(table: &mut Vec<u8>, body: &[u8]) {
+    let padded = (body.len() + 4).next_multiple_of(8) - 4;
+    table.extend((padded as u32).to_le_bytes());
+    table.extend(body);
+    // DW_CFA_nop is zero.
+    table.resize(table.len() + padded - body.len(), 0);
+}
+
+fn rows(body: &mut Vec<u8>, mut at: u64, depths: &Depths) {
+    for (address, depth) in depths {
+        // What is not known keeps the last row: a debugger has nothing better.
+        let Some(depth) = depth.and_then(|depth| u64::try_from(depth).ok()) else { continue };
+        if *address > at {
+            body.push(ADVANCE_LOC4);
+            body.extend(((*address - at) as u32).to_le_bytes());
+            at = *address;
+        }
+        body.push(DEF_CFA_OFFSET);
+        unsigned(body, depth);
+    }
+}
+
+/// Seven bits a byte, the lowest first (LEB128).
+fn unsigned(body: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        body.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    body.push(value as u8);
+}
