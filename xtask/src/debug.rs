@@ -8,7 +8,6 @@ use crate::vm::Vm;
 use crate::{doctor, kernel, link, process, symbols};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Command;
 
 /// Options of `debug`.
@@ -44,7 +43,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
 /// A machine that waits for its debugger.
 pub struct Session {
     words: Vec<String>,
-    vm: Vm,
+    /// Ends with this value.
+    _vm: Vm,
 }
 
 /// Starts the machine.
@@ -72,7 +72,7 @@ pub fn session(ctx: &Ctx, app: &str, level: &str) -> Result<Session> {
     words.push(format!("target remote {}", vm.debugger_socket().display()));
     // In this order, after the kernel is loaded.
     let commands = words.into_iter().flat_map(|word| ["--eval-command".to_owned(), word]);
-    Ok(Session { words: [image.vmlinux.display().to_string()].into_iter().chain(commands).collect(), vm })
+    Ok(Session { words: [image.vmlinux.display().to_string()].into_iter().chain(commands).collect(), _vm: vm })
 }
 
 impl Session {
@@ -81,10 +81,5 @@ impl Session {
         let mut command = Command::new("gdb");
         command.args(["--nx", "--quiet"]).args(&self.words);
         command
-    }
-
-    /// The console's log.
-    pub fn log(&self) -> &Path {
-        &self.vm.log
     }
 }

@@ -2,7 +2,9 @@
 
 mod companion;
 mod depth;
+mod entries;
 mod file;
+mod frames;
 mod functions;
 mod table;
 
@@ -14,6 +16,7 @@ pub use table::{End, Frames, RIP, RSP, Registers};
 use crate::config::{App, KernelFlavour};
 use crate::failure::Failure;
 use anyhow::{Context, Result};
+use entries::Entry;
 use object::read::elf::ElfFile64;
 use object::{Object, ObjectSection, ObjectSymbol};
 use std::ops::Range;
@@ -29,6 +32,8 @@ pub struct Program {
     pub frames: Frames,
     /// The compiler's table of frames and its address, for who reads it again.
     pub eh_frame: (u64, Vec<u8>),
+    /// The kernel's entries that it calls.
+    entries: Vec<Entry>,
 }
 
 impl Program {
@@ -45,7 +50,8 @@ impl Program {
         let bytes = std::fs::read(executable).with_context(|| format!("reading {}", executable.display()))?;
         let elf = parse(executable, &bytes)?;
         let section = |name: &str| {
-            let section = elf.section_by_name(name).with_context(|| format!("{} has no {name}", executable.display()))?;
+            let section =
+                elf.section_by_name(name).with_context(|| format!("{} has no {name}", executable.display()))?;
             Ok::<_, anyhow::Error>((section.address(), section.uncompressed_data()?.into_owned()))
         };
         let ((start, code), eh_frame) = (section(".text")?, section(".eh_frame")?);
@@ -70,11 +76,14 @@ impl Program {
         let text = address("__ukl_text_start")?..address("__ukl_text_end")?;
         let frames = address(&format!("{}.__ukl_eh_frame", app.name))?..address("__ukl_rodata_end")?;
         let read = |range: &Range<u64>| {
-            let data = elf.sections().find_map(|section| section.data_range(range.start, range.end - range.start).ok()?);
+            let data =
+                elf.sections().find_map(|section| section.data_range(range.start, range.end - range.start).ok()?);
             data.map(<[u8]>::to_vec).with_context(|| format!("{} has no data at {range:#x?}", vmlinux.display()))
         };
         let functions = Functions::within(&elf, &text, &format!("{}.", app.name));
-        Self::with_frames(text.clone(), read(&text)?, functions, (frames.start, read(&frames)?))
+        let entries = entries::entries(&elf, &Functions::within(&elf, &(0..u64::MAX), ""));
+        let program = Self::with_frames(text.clone(), read(&text)?, functions, (frames.start, read(&frames)?))?;
+        Ok(Program { entries, ..program })
     }
 
     fn with_frames(
@@ -92,7 +101,7 @@ impl Program {
                 frames.add(function.address, depth::depths(function.address, &code[start..end]));
             }
         }
-        Ok(Program { text, code, functions, frames, eh_frame: (address, table) })
+        Ok(Program { text, code, functions, frames, eh_frame: (address, table), entries: vec![] })
     }
 }
 

@@ -14,6 +14,7 @@ mod redis;
 mod requests;
 mod server;
 mod together;
+mod tools;
 mod userland;
 
 use crate::ctx::Ctx;
@@ -24,7 +25,7 @@ use anyhow::Result;
 const SUITES: &[&str] = &["behaviour", "redis", "memcached", "hello-rs", "echo-rs", "together", "parties"];
 
 /// What the names of tests begin with.
-const GROUPS: [&str; 15] = [
+const GROUPS: [&str; 16] = [
     "unit",
     "nix",
     "linux",
@@ -40,6 +41,7 @@ const GROUPS: [&str; 15] = [
     "packages",
     "programs",
     "userland",
+    "tools",
 ];
 
 /// Counts outcomes and prints each as it comes.
@@ -171,6 +173,14 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
     // Builds programs of others, so only when asked for.
     if tally.filter.starts_with("packages") {
         packages::run(ctx, tally)?;
+    }
+    // Kernels on another footing, and a Debian: only when asked for.
+    if tally.filter.starts_with("tools") {
+        for level in ["linux", "base", "byb", "shortcut"] {
+            if (!quick || level == "byb") && !interrupt::requested() {
+                tools::run(ctx, level, tally);
+            }
+        }
     }
     // Links two images for each level.
     if tally.filter.starts_with("programs") {

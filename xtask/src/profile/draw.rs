@@ -20,7 +20,8 @@ pub fn difference(app: &str, load: &Load, first: &Profile, second: &Profile) -> 
     let (now, before) = (first.stacks.lines(), second.stacks.lines());
     let all: BTreeSet<_> = now.keys().chain(before.keys()).collect();
     let count = |lines: &std::collections::BTreeMap<String, usize>, stack| lines.get(stack).copied().unwrap_or(0);
-    let lines: Vec<_> = all.into_iter().map(|stack| format!("{stack} {} {}", count(&before, stack), count(&now, stack))).collect();
+    let lines: Vec<_> =
+        all.into_iter().map(|stack| format!("{stack} {} {}", count(&before, stack), count(&now, stack))).collect();
     let title = format!("{app} at level {}, coloured by the difference to {}", first.level, second.level);
     let mut options = options(&title, load);
     options.colors = Palette::Basic(BasicPalette::Red);

@@ -12,11 +12,12 @@ const SMALL: u64 = 8000;
 const LARGE: u64 = 300;
 const LARGE_BYTES: u32 = 65536;
 const LARGE_KEYS: u32 = 100;
+const LARGE_CONNECTIONS: u32 = 10;
 /// Both parts write half of the time.
 const RATIO: &str = "1:1";
 
-/// Two parts, one after the other, of the load of `bench.toml` under which levels are put in order: over one connection a request
-/// is the same calls at each level, so that profiles can be compared.
+/// Two parts, one after the other, of the load of `bench.toml`. Its many connections keep requests from coming in step with the
+/// samples, which would then all fall on the same few functions.
 #[derive(Clone, Debug)]
 pub struct Load {
     requests: Requests,
@@ -33,7 +34,7 @@ impl Load {
                 "name a server that `cargo xtask bench --app` takes, such as redis",
             )
         })?;
-        Ok(Load { requests: requests.for_order() })
+        Ok(Load { requests })
     }
 
     /// Arguments for the server instead of those in app.toml.
@@ -43,7 +44,12 @@ impl Load {
 
     /// Command lines of the load generator: one that writes the keys, and the two parts.
     pub fn commands(&self, program: &str) -> (String, [String; 2]) {
-        let large = Requests { value_bytes: LARGE_BYTES, keys: LARGE_KEYS, ..self.requests.clone() };
+        let large = Requests {
+            value_bytes: LARGE_BYTES,
+            keys: LARGE_KEYS,
+            connections: LARGE_CONNECTIONS,
+            ..self.requests.clone()
+        };
         let command = |requests: &Requests, count: u64, more: &str| {
             format!("{program} run {} --requests {count} --no-latency --strict{more}", requests.options(RATIO))
         };
@@ -55,7 +61,7 @@ impl Load {
     /// What stands below a picture's title.
     pub fn summary(&self) -> String {
         format!(
-            "{SMALL} requests with values of {} bytes, then {LARGE} of {LARGE_BYTES}; half of them write; {} connection",
+            "{SMALL} requests of {} bytes over {} connections, then {LARGE} of {LARGE_BYTES} bytes over {LARGE_CONNECTIONS}; half write",
             self.requests.value_bytes, self.requests.connections
         )
     }

@@ -1,6 +1,7 @@
 //! All samples, equal stacks together.
 
 use super::Recording;
+use super::guest::PERIOD_NS;
 use super::samples::Sample;
 use super::unwind::{Frame, Place};
 use crate::columns;
@@ -84,8 +85,11 @@ impl Stacks {
         let line = |(name, count): &(&String, &usize)| {
             vec![(*name).clone(), count.to_string(), format!("{:.1} %", 100.0 * **count as f64 / total)]
         };
-        let mut text = format!("samples of {app} at level {level}, one in 100,000 instructions:\n");
-        let table = [vec![vec!["process".to_owned(), "samples".to_owned(), "share".to_owned()]], rows.iter().map(line).collect()];
+        let mut text = format!("samples of {app} at level {level}, one in {PERIOD_NS} instructions:\n");
+        let table = [
+            vec![vec!["process".to_owned(), "samples".to_owned(), "share".to_owned()]],
+            rows.iter().map(line).collect(),
+        ];
         text.push_str(&columns::aligned(&table.concat(), 1));
         let kernel = |(stack, count): (&Vec<Frame>, &usize)| stack.last().filter(|frame| frame.kernel).map(|_| *count);
         let kernel: usize = self.stacks.iter().filter_map(kernel).sum();

@@ -94,12 +94,7 @@ impl Place<'_> {
         part
     }
 
-    fn step(
-        &self,
-        at: u64,
-        registers: &Registers,
-        load: &impl Fn(u64) -> Option<u64>,
-    ) -> Result<Registers, End> {
+    fn step(&self, at: u64, registers: &Registers, load: &impl Fn(u64) -> Option<u64>) -> Result<Registers, End> {
         self.program.frames.caller(at, registers, load)
     }
 

@@ -1,7 +1,6 @@
 //! The application in an image as a file of its own for a debugger: code, symbols and frames at the addresses of the image.
 
-use super::Program;
-use super::depth::Depths;
+use super::{Program, frames};
 use anyhow::Result;
 use object::elf;
 use object::write::elf::{FileHeader, SectionHeader, Sym, Writer};
@@ -18,7 +17,7 @@ pub fn companion(program: &Program) -> Result<Vec<u8>> {
 }
 
 fn write_into<'a>(program: &'a Program, file: &mut Writer<'a>) -> write::Result<()> {
-    let debug_frame = debug_frame(program);
+    let debug_frame = frames::debug_frame(program);
     let (frames_at, frames) = &program.eh_frame;
     let contents: [(&[u8], u64, &[u8], u64, usize); 3] = [
         (PLACES[0].as_bytes(), program.text.start, &program.code, u64::from(elf::SHF_ALLOC | elf::SHF_EXECINSTR), 4096),
@@ -91,60 +90,4 @@ fn write_into<'a>(program: &'a Program, file: &mut Writer<'a>) -> write::Result<
     file.write_strtab_section_header();
     file.write_shstrtab_section_header();
     Ok(())
-}
-
-/// Instructions of a table of frames (DWARF 5, section 6.4.2).
-const DEF_CFA: u8 = 0x0c;
-const DEF_CFA_OFFSET: u8 = 0x0e;
-const OFFSET: u8 = 0x80;
-const ADVANCE_LOC4: u8 = 0x04;
-
-/// A table of the functions that the compiler's does not describe.
-fn debug_frame(program: &Program) -> Vec<u8> {
-    // Version 1, no augmentation, code in bytes, data in units of -8 bytes, the return address is register 16; on entry the
-    // frame ends 8 bytes above RSP, and the return address lies below its end.
-    let head = [1, 0, 1, 0x78, 16, DEF_CFA, 7, 8, OFFSET | 16, 1];
-    let mut table = Vec::new();
-    entry(&mut table, &[&u32::MAX.to_le_bytes()[..], &head].concat());
-    for (address, depths) in program.frames.computed() {
-        let size = program.functions.at(address).map_or(1, |function| function.size);
-        let mut body = 0u32.to_le_bytes().to_vec();
-        body.extend(address.to_le_bytes());
-        body.extend(size.to_le_bytes());
-        rows(&mut body, address, depths);
-        entry(&mut table, &body);
-    }
-    table
-}
-
-/// Adds an entry, filled up to eight bytes.
-fn entry(table: &mut Vec<u8>, body: &[u8]) {
-    let padded = (body.len() + 4).next_multiple_of(8) - 4;
-    table.extend((padded as u32).to_le_bytes());
-    table.extend(body);
-    // DW_CFA_nop is zero.
-    table.resize(table.len() + padded - body.len(), 0);
-}
-
-fn rows(body: &mut Vec<u8>, mut at: u64, depths: &Depths) {
-    for (address, depth) in depths {
-        // What is not known keeps the last row: a debugger has nothing better.
-        let Some(depth) = depth.and_then(|depth| u64::try_from(depth).ok()) else { continue };
-        if *address > at {
-            body.push(ADVANCE_LOC4);
-            body.extend(((*address - at) as u32).to_le_bytes());
-            at = *address;
-        }
-        body.push(DEF_CFA_OFFSET);
-        unsigned(body, depth);
-    }
-}
-
-/// Seven bits a byte, the lowest first (LEB128).
-fn unsigned(body: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        body.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    body.push(value as u8);
 }

@@ -15,7 +15,8 @@ const ENTRY: i64 = 8;
 /// the depth of the instruction before it.
 pub fn depths(address: u64, code: &[u8]) -> Depths {
     let list: Vec<Instruction> = Decoder::with_ip(64, code, address, DecoderOptions::NONE).iter().collect();
-    let places: BTreeMap<u64, usize> = list.iter().enumerate().map(|(at, instruction)| (instruction.ip(), at)).collect();
+    let places: BTreeMap<u64, usize> =
+        list.iter().enumerate().map(|(at, instruction)| (instruction.ip(), at)).collect();
     let mut known: Vec<Option<Option<i64>>> = vec![None; list.len()];
     for start in 0..list.len() {
         if known[start].is_some() {
@@ -74,7 +75,9 @@ fn after(instruction: &Instruction, depth: i64) -> Option<i64> {
     match instruction.code() {
         Code::Add_rm64_imm8 | Code::Add_rm64_imm32 => Some(depth - instruction.immediate(1).cast_signed()),
         Code::Sub_rm64_imm8 | Code::Sub_rm64_imm32 => Some(depth + instruction.immediate(1).cast_signed()),
-        Code::Lea_r64_m if instruction.memory_base() == Register::RSP && instruction.memory_index() == Register::None => {
+        Code::Lea_r64_m
+            if instruction.memory_base() == Register::RSP && instruction.memory_index() == Register::None =>
+        {
             Some(depth - instruction.memory_displacement64().cast_signed())
         }
         _ => None,

@@ -57,10 +57,6 @@ impl Functions {
         (address < function.address + function.size).then_some(function)
     }
 
-    pub fn named(&self, name: &str) -> Option<&Function> {
-        self.iter().find(|function| function.name == name)
-    }
-
     pub fn iter(&self) -> impl Iterator<Item = &Function> {
         self.0.iter()
     }
