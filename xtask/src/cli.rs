@@ -2,8 +2,8 @@
 
 use crate::ctx::{Ctx, Install};
 use crate::{
-    audit, bench, boot, build, clean, configure, debug, doctor, fetch, link, new, nix, part, profile, report, reproduce, run,
-    soak, test, toolchain,
+    audit, bench, boot, build, clean, configure, debug, doctor, fetch, link, new, nix, part, profile, report,
+    reproduce, run, soak, test, toolchain,
 };
 use anyhow::Result;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};

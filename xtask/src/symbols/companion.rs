@@ -9,6 +9,9 @@ use object::{Endianness, write};
 /// The sections that have addresses, in the order of the file.
 const PLACES: [&str; 2] = [".text", ".eh_frame"];
 
+/// A section: name, address, data, flags, alignment.
+type Content<'name, 'data> = (&'name [u8], u64, &'data [u8], u64, usize);
+
 /// The file. Functions have the names that they have in the source.
 pub fn companion(program: &Program) -> Result<Vec<u8>> {
     let mut out = Vec::new();
@@ -19,7 +22,7 @@ pub fn companion(program: &Program) -> Result<Vec<u8>> {
 fn write_into<'a>(program: &'a Program, file: &mut Writer<'a>) -> write::Result<()> {
     let debug_frame = frames::debug_frame(program);
     let (frames_at, frames) = &program.eh_frame;
-    let contents: [(&[u8], u64, &[u8], u64, usize); 3] = [
+    let contents: [Content; 3] = [
         (PLACES[0].as_bytes(), program.text.start, &program.code, u64::from(elf::SHF_ALLOC | elf::SHF_EXECINSTR), 4096),
         (PLACES[1].as_bytes(), *frames_at, frames, u64::from(elf::SHF_ALLOC), 8),
         (b".debug_frame", 0, &debug_frame, 0, 8),
