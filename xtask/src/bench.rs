@@ -4,7 +4,7 @@ mod calls;
 mod loadgen_check;
 pub mod measure;
 mod outcome;
-mod parties;
+pub mod parties;
 mod requests;
 mod timed;
 

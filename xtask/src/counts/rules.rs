@@ -1,6 +1,7 @@
 //! The file `bench.toml` of an application: what its counts are held to.
 
 use super::{Measured, Place};
+use crate::bench::parties;
 use crate::counting::Requests;
 use crate::repo::Repo;
 use anyhow::{Context, Result, ensure};
@@ -94,8 +95,8 @@ impl Rules {
     /// Reads the file of an application; `None` where it has none.
     pub fn find(repo: &Repo, folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(FILE);
-        // A server's file is about requests: see `counting::Requests`.
-        if !path.is_file() || Requests::read(&path)?.is_some() {
+        // Other files are about a server's requests or about several machines, and hold no rules.
+        if !path.is_file() || Requests::read(&path)?.is_some() || parties::Settings::read(&path)?.is_some() {
             return Ok(None);
         }
         let rules: Rules = crate::config::read(&path)?;
