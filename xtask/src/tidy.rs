@@ -201,3 +201,25 @@ fn every_claim_names_its_test_or_is_pending() {
     }
     none(findings);
 }
+
+#[test]
+fn every_picture_shows_the_words_of_its_text() {
+    let texts: Vec<_> = files().into_iter().filter(|path| extension(path) == "dot").collect();
+    assert!(!texts.is_empty(), "docs/pictures has no text of a picture");
+    let mut findings = Vec::new();
+    for path in &texts {
+        let drawn = read(&path.with_extension("svg")).replace("&#45;", "-").replace("&#39;", "'");
+        let source = read(path);
+        // Between quotation marks, or in the cells of a table.
+        let quoted = source.split("label = \"").skip(1).filter_map(|rest| rest.split('"').next());
+        let cells = source.lines().filter(|line| line.contains("</")).flat_map(|line| line.split('>').skip(1));
+        let cells = cells.filter_map(|cell| cell.split('<').next()).filter(|cell| *cell != "]");
+        for words in quoted.flat_map(|label| label.split("\\n")).chain(cells).map(str::trim).filter(|w| !w.is_empty()) {
+            if !drawn.contains(words) {
+                findings
+                    .push(format!("{} does not show `{words}`; its first line says how it is drawn", path.display()));
+            }
+        }
+    }
+    none(findings);
+}
