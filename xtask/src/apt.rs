@@ -1,5 +1,9 @@
 //! What the machine's own apt configuration says about where Debian's files are.
 
+mod private;
+
+pub use private::PrivateApt;
+
 use crate::failure::Failure;
 use crate::process;
 use anyhow::Result;

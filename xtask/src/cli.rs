@@ -2,8 +2,8 @@
 
 use crate::ctx::{Ctx, Install};
 use crate::{
-    audit, bench, boot, build, clean, configure, debug, doctor, fetch, link, new, nix, part, profile, report,
-    reproduce, run, soak, test, toolchain,
+    audit, bench, boot, build, clean, configure, debug, doctor, fetch, link, new, nix, part, pins, profile, report,
+    reproduce, run, sbom, soak, test, toolchain,
 };
 use anyhow::Result;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -50,6 +50,10 @@ enum Command {
     Doctor(doctor::Args),
     /// Get the pinned source tarballs into the cache, and the crates of applications in Rust into that of cargo.
     Fetch(fetch::Args),
+    /// What is pinned and what Debian has by now; `pins update` moves a pin.
+    Pins(pins::Args),
+    /// What an image consists of, with versions, hashes and licences: an SPDX document.
+    Sbom(sbom::Args),
     /// Produce the complete, checked kernel configuration.
     Configure(configure::Args),
     /// Link an application into the kernel that is built already.
@@ -104,6 +108,8 @@ pub fn main() -> Result<()> {
         Command::Audit(args) => audit::run(&ctx, args),
         Command::Doctor(args) => doctor::run(&ctx, args),
         Command::Fetch(args) => fetch::run(&ctx, args),
+        Command::Pins(args) => pins::run(&ctx, args),
+        Command::Sbom(args) => sbom::run(&ctx, args),
         Command::Configure(args) => configure::run(&ctx, args),
         Command::Link(args) => link::run(&ctx, args),
         Command::Part(args) => part::run(&ctx, args),

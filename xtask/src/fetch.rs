@@ -168,6 +168,7 @@ mod tests {
             package: "redis".to_owned(),
             file: "redis_7.0.15.orig.tar.gz".to_owned(),
             sha256: EMPTY.to_owned(),
+            license: "MIT".to_owned(),
             suites: vec!["bookworm".to_owned()],
         };
         let error = unavailable(&source, Path::new("/cache/sources/redis_7.0.15.orig.tar.gz"));

@@ -92,7 +92,13 @@ mod tests {
     #[test]
     fn a_promised_archive_that_is_not_there_is_named() {
         let dir = tempfile::tempdir().unwrap();
-        let source = Source { package: "x".to_owned(), file: String::new(), sha256: String::new(), suites: vec![] };
+        let source = Source {
+            package: "x".to_owned(),
+            file: String::new(),
+            sha256: String::new(),
+            license: "MIT".to_owned(),
+            suites: vec![],
+        };
         let build = crate::config::LibraryBuild { commands: Commands::default(), archives: vec!["lib/libx.a".into()] };
         let library = Library { name: "x".to_owned(), summary: String::new(), source, build };
         let error = check(&library, dir.path()).unwrap_err().to_string();

@@ -27,6 +27,11 @@ impl Series {
         Ok(Series { patches })
     }
 
+    /// The files, in their order.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.patches
+    }
+
     /// Adds order and contents of the patches to a key.
     pub fn key(&self, key: Key) -> Result<Key> {
         self.patches.iter().try_fold(key, |key, patch| key.file(patch))

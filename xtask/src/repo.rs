@@ -2,6 +2,7 @@
 
 use crate::config::{self, App, KernelPin, Level, Library, Package, RawApp, Source};
 use crate::failure::Failure;
+use crate::pins::Pin;
 use anyhow::{Context, Result};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -125,9 +126,14 @@ impl Repo {
         config::load(&path, SourceOwner::valid)?.with_context(|| format!("{} has no [source] block", path.display()))
     }
 
-    /// Every pinned source: the `[source]` blocks of the TOML files one and two folders below the top.
+    /// Every pinned source.
     pub fn sources(&self) -> Result<Vec<Source>> {
-        let mut sources = Vec::new();
+        Ok(self.pins()?.into_iter().map(|pin| pin.source).collect())
+    }
+
+    /// Every pinned source with its file: the `[source]` blocks of the TOML files one and two folders below the top.
+    pub fn pins(&self) -> Result<Vec<Pin>> {
+        let mut pins = Vec::new();
         let hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".") || name == "target";
         let files = walkdir::WalkDir::new(&self.root).max_depth(3).sort_by_file_name();
         for entry in files.into_iter().filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name())) {
@@ -136,9 +142,10 @@ impl Repo {
             {
                 continue;
             }
-            sources.extend(config::load(entry.path(), SourceOwner::valid)?);
+            let source = config::load(entry.path(), SourceOwner::valid)?;
+            pins.extend(source.map(|source| Pin { file: entry.path().to_owned(), source }));
         }
-        Ok(sources)
+        Ok(pins)
     }
 
     fn level_names(&self) -> Result<Vec<String>> {

@@ -263,7 +263,8 @@ mod tests {
         let library = |name: &&str| {
             let file = format!("{name}_1.orig.tar.gz");
             let (package, sha256, suites) = ((*name).to_owned(), "0".repeat(64), vec!["trixie".to_owned()]);
-            let source = Source { package, file, sha256, suites };
+            let license = "MIT".to_owned();
+            let source = Source { package, license, file, sha256, suites };
             let build = parse("commands = [['make']]\narchives = ['lib/lib.a']").unwrap();
             Library { name: (*name).to_owned(), summary: String::new(), source, build }
         };

@@ -63,8 +63,10 @@ mod tests {
     use crate::config::parse;
 
     fn library(build: &str) -> Result<Library> {
-        let source =
-            format!("package = 'libx'\nfile = 'libx_1.orig.tar.gz'\nsha256 = '{}'\nsuites = ['s']", "0".repeat(64));
+        let source = format!(
+            "package = 'libx'\nfile = 'libx_1.orig.tar.gz'\nsha256 = '{}'\nlicense = 'MIT'\nsuites = ['s']",
+            "0".repeat(64)
+        );
         Library::validate("libx", parse(&format!("summary = 's'\n[source]\n{source}\n[build]\n{build}"))?)
     }
 

@@ -132,7 +132,9 @@ mod tests {
 
     fn package(program: &str) -> Result<Package> {
         let hash = "0".repeat(64);
-        let source = format!("[source]\npackage = 'pv'\nfile = 'pv_1.orig.tar.gz'\nsha256 = '{hash}'\nsuites = ['s']");
+        let source = format!(
+            "[source]\npackage = 'pv'\nfile = 'pv_1.orig.tar.gz'\nsha256 = '{hash}'\nlicense = 'MIT'\nsuites = ['s']"
+        );
         let text =
             format!("summary = 's'\n{source}\n[build]\ncommands = ['make']\n[[program]]\npath = 'pv'\n{program}");
         Package::validate("pv", parse(&text)?)

@@ -1,6 +1,6 @@
 //! A source pin: which tarball, from where, with which hash. One `[source]` block in its owner's TOML file.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use serde::Deserialize;
 
 /// A Debian `.orig` tarball, which never changes for a given upstream version.
@@ -9,6 +9,8 @@ use serde::Deserialize;
 pub struct Source {
     /// Debian's name of the source package, which is its folder in the pool.
     pub package: String,
+    /// What may be done with it: an SPDX licence expression, as the package's `debian/copyright` says for what is built.
+    pub license: String,
     /// The tarball's file name in the pool and in the cache.
     pub file: String,
     /// SHA-256 of the tarball, 64 lower-case hexadecimal digits.
@@ -36,6 +38,9 @@ impl Source {
             self.file,
             self.sha256
         );
+        spdx::Expression::parse(&self.license).map_err(|error| {
+            anyhow!("license of {} is `{}`, which is no SPDX expression: {}", self.file, self.license, error.reason)
+        })?;
         ensure!(!self.suites.is_empty(), "source {} names no suite", self.file);
         Ok(())
     }
@@ -44,6 +49,11 @@ impl Source {
     pub fn stem(&self) -> &str {
         let stem = self.file.split(".tar.").next().unwrap_or(&self.file);
         stem.strip_suffix(".orig").unwrap_or(stem)
+    }
+
+    /// What comes between the package's name and `.orig`: `7.0.15`. Debian marks a repacked tarball (`+dfsg`).
+    pub fn version(&self) -> &str {
+        self.stem().split_once('_').map_or(self.stem(), |(_, version)| version)
     }
 
     /// The tarball's folder below the pool's component: `r/redis`, `libe/libevent`.
@@ -60,6 +70,7 @@ mod tests {
     fn source(package: &str, file: &str) -> Source {
         Source {
             package: package.to_owned(),
+            license: "MIT".to_owned(),
             file: file.to_owned(),
             sha256: "0".repeat(64),
             suites: vec!["trixie".to_owned()],
@@ -71,6 +82,7 @@ mod tests {
         let redis = source("redis", "redis_7.0.15.orig.tar.gz");
         redis.validate().unwrap();
         assert_eq!(redis.stem(), "redis_7.0.15");
+        assert_eq!(redis.version(), "7.0.15");
         assert_eq!(redis.pool_folder(), "r/redis");
         assert_eq!(source("libevent", "libevent_2.1.12-stable.orig.tar.gz").pool_folder(), "libe/libevent");
     }
@@ -79,6 +91,14 @@ mod tests {
     fn a_file_name_cannot_leave_its_folder() {
         assert!(source("redis", "../redis.tar.gz").validate().is_err());
         assert!(source("redis/..", "redis.tar.gz").validate().is_err());
+    }
+
+    #[test]
+    fn a_licence_that_is_no_expression_is_refused() {
+        let mut redis = source("redis", "redis_7.0.15.orig.tar.gz");
+        redis.license = "BSD".to_owned();
+        let error = redis.validate().unwrap_err().to_string();
+        assert!(error.contains("license of redis_7.0.15.orig.tar.gz is `BSD`"), "{error}");
     }
 
     #[test]

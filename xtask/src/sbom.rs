@@ -1,0 +1,44 @@
+//! `cargo xtask sbom`: what an image consists of, as an SPDX document.
+
+mod contents;
+mod crates;
+mod spdx;
+
+use crate::config::Footing;
+use crate::ctx::Ctx;
+use crate::link;
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::PathBuf;
+
+/// Options of `sbom`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The application: a folder of apps/; several, separated by commas, are one image.
+    app: String,
+    /// The level: a file of kernel/levels.
+    #[arg(long, default_value = "byb")]
+    level: String,
+    /// The file to write; standard output if none is named.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// Runs `sbom`: builds the image if it is not there, because its hash is in the document.
+pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
+    let app = ctx.repo.app(&args.app)?;
+    let level = ctx.repo.level(&args.level)?;
+    let image = link::image_on(ctx, &app, &level, Footing::Full)?.bzimage;
+    let bytes = fs::read(&image).with_context(|| format!("reading {}", image.display()))?;
+    let document = contents::document(ctx, &app, &level, &crate::reproduce::manifest::hash(&bytes))?;
+    let text = serde_json::to_string_pretty(&document).context("writing the document as JSON")? + "\n";
+    let Some(path) = args.out else {
+        print!("{text}");
+        return Ok(());
+    };
+    let fresh = path.with_added_extension("new");
+    fs::write(&fresh, text).with_context(|| format!("writing {}", fresh.display()))?;
+    fs::rename(&fresh, &path).with_context(|| format!("writing {}", path.display()))?;
+    println!("{}: {} packages", path.display(), document.packages.len());
+    Ok(())
+}
