@@ -6,6 +6,7 @@ mod terminal;
 
 mod app;
 mod apt;
+mod atomic;
 mod audit;
 mod bench;
 mod boot;

@@ -6,7 +6,8 @@ mod spdx;
 
 use crate::config::Footing;
 use crate::ctx::Ctx;
-use crate::link;
+use crate::reproduce::manifest::hash;
+use crate::{atomic, link};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::PathBuf;
@@ -30,15 +31,13 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let level = ctx.repo.level(&args.level)?;
     let image = link::image_on(ctx, &app, &level, Footing::Full)?.bzimage;
     let bytes = fs::read(&image).with_context(|| format!("reading {}", image.display()))?;
-    let document = contents::document(ctx, &app, &level, &crate::reproduce::manifest::hash(&bytes))?;
+    let document = contents::document(ctx, &app, &level, &hash(&bytes))?;
     let text = serde_json::to_string_pretty(&document).context("writing the document as JSON")? + "\n";
     let Some(path) = args.out else {
         print!("{text}");
         return Ok(());
     };
-    let fresh = path.with_added_extension("new");
-    fs::write(&fresh, text).with_context(|| format!("writing {}", fresh.display()))?;
-    fs::rename(&fresh, &path).with_context(|| format!("writing {}", path.display()))?;
+    atomic::write(&path, text)?;
     println!("{}: {} packages", path.display(), document.packages.len());
     Ok(())
 }

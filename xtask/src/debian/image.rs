@@ -48,8 +48,11 @@ const FILES: [(&str, &str); 6] = [
     ("/etc/sysctl.d/60-ukl.conf", "vm.overcommit_memory = 1\nnet.ipv4.tcp_max_syn_backlog = 4096\n"),
     // The kernel has asked for the address; its answer names the name servers.
     ("/etc/tmpfiles.d/ukl.conf", "L+ /etc/resolv.conf - - - - /proc/net/pnp\n"),
-    // A root without a password is let in by its key only.
-    ("/etc/ssh/sshd_config.d/ukl.conf", "PermitRootLogin prohibit-password\nUseDNS no\n"),
+    // A root without a password is let in by its key only, which lies with the machine's own: the homes stay the distribution's.
+    (
+        "/etc/ssh/sshd_config.d/ukl.conf",
+        "PermitRootLogin prohibit-password\nUseDNS no\nAuthorizedKeysFile /etc/ssh/authorized_keys\n",
+    ),
 ];
 
 /// The image of the root, a file of `size_mib`, for the most part a hole. It is never written to.

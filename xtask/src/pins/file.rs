@@ -1,5 +1,6 @@
 //! The file that holds a pin: its values change, and every comment stays.
 
+use crate::atomic;
 use crate::config::Source;
 use anyhow::{Context, Result};
 use std::fs;
@@ -10,10 +11,7 @@ use toml_edit::{DocumentMut, Item, Table};
 pub fn rewrite(path: &Path, source: &Source) -> Result<()> {
     let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
     let text = with_source(&text, source).with_context(|| format!("in {}", path.display()))?;
-    // Under another name first: whoever is interrupted keeps the old file.
-    let fresh = path.with_added_extension("new");
-    fs::write(&fresh, text).with_context(|| format!("writing {}", fresh.display()))?;
-    fs::rename(&fresh, path).with_context(|| format!("writing {}", path.display()))
+    atomic::write(path, text)
 }
 
 fn with_source(text: &str, source: &Source) -> Result<String> {

@@ -4,7 +4,7 @@ use crate::config::{App, Level};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::repo::Repo;
-use crate::{app, link, process};
+use crate::{app, atomic, link, process};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -146,9 +146,7 @@ impl Manifest {
         let path = repo.root.join(FILE);
         let text = format!("{HEADER}\n{}", toml::to_string(self).context("writing the manifest as TOML")?);
         ensure!(toml::from_str::<Manifest>(&text)? == *self, "the manifest does not survive being written");
-        let fresh = path.with_extension("toml.new");
-        fs::write(&fresh, text).with_context(|| format!("writing {}", fresh.display()))?;
-        fs::rename(&fresh, &path).with_context(|| format!("writing {}", path.display()))?;
+        atomic::write(&path, text)?;
         println!("{}: {} programs and images", path.display(), self.len());
         Ok(())
     }

@@ -3,7 +3,7 @@
 use crate::cache::Key;
 use crate::ctx::Ctx;
 use crate::initramfs::ExtraFile;
-use crate::{doctor, process};
+use crate::{atomic, doctor, process};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,13 +31,13 @@ impl Keys {
         if !config.is_file() {
             // With absolute paths, so after the folder has its name.
             let host = read(&dir.join("host.pub"))?;
-            write(&dir.join("known_hosts"), &format!("ukl {}", String::from_utf8_lossy(&host)))?;
+            atomic::write(&dir.join("known_hosts"), format!("ukl {}", String::from_utf8_lossy(&host)))?;
             let text = format!(
                 "Host ukl\n HostName 127.0.0.1\n User root\n IdentityFile {0}/user\n IdentitiesOnly yes\n HostKeyAlias ukl\n \
                  UserKnownHostsFile {0}/known_hosts\n StrictHostKeyChecking yes\n LogLevel ERROR\n",
                 dir.display()
             );
-            write(&config, &text)?;
+            atomic::write(&config, text)?;
         }
         Ok(Keys { dir })
     }
@@ -51,7 +51,7 @@ impl Keys {
         Ok(vec![
             file("/etc/ssh/ssh_host_ed25519_key", 0o600, "host")?,
             file("/etc/ssh/ssh_host_ed25519_key.pub", 0o644, "host.pub")?,
-            file("/root/.ssh/authorized_keys", 0o600, "user.pub")?,
+            file("/etc/ssh/authorized_keys", 0o600, "user.pub")?,
         ])
     }
 
@@ -70,10 +70,4 @@ impl Keys {
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("reading {}", path.display()))
-}
-
-fn write(path: &Path, content: &str) -> Result<()> {
-    let fresh = path.with_extension(format!("{}", std::process::id()));
-    std::fs::write(&fresh, content).with_context(|| format!("writing {}", fresh.display()))?;
-    std::fs::rename(&fresh, path).with_context(|| format!("renaming {}", fresh.display()))
 }
