@@ -10,7 +10,7 @@ use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::{fetch, process};
 use anyhow::{Context, Result, ensure};
-use listing::Offer;
+use listing::{Choice, Offer};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -69,12 +69,27 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     for pin in chosen {
         let name = pin.file.strip_prefix(&ctx.repo.root).unwrap_or(&pin.file).display();
         let offer = match &update.to {
-            Some(version) => wanted(&offers, &pin.source, version)?,
-            None => listing::newest(&offers, &pin.source, newer)?,
+            Some(version) => Choice::Move(wanted(&offers, &pin.source, version)?),
+            None => listing::choose(&offers, &pin.source, newer)?,
         };
-        let Some(offer) = offer.filter(|offer| offer.file != pin.source.file) else {
-            println!("{name}: {} stays, nothing newer is in {}", pin.source.file, pin.source.suites.join(", "));
-            continue;
+        let (file, suites) = (&pin.source.file, pin.source.suites.join(", "));
+        let offer = match offer {
+            Choice::Move(offer) if offer.file != *file => offer,
+            Choice::Move(_) => {
+                println!("{name}: {file} is that version");
+                continue;
+            }
+            Choice::Newest => {
+                println!("{name}: {file} stays, nothing newer is in {suites}");
+                continue;
+            }
+            Choice::Gone => {
+                println!(
+                    "{name}: {file} stays, {suites} has no {} any more; name another suite in `suites`",
+                    pin.source.package
+                );
+                continue;
+            }
         };
         println!("{name}: {} -> {}", pin.source.file, offer.file);
         if update.dry_run {
@@ -117,10 +132,10 @@ fn offers(ctx: &Ctx, pins: &[&Pin]) -> Result<Vec<Offer>> {
 }
 
 /// The offer of an upstream version that was asked for by name.
-fn wanted<'a>(offers: &'a [Offer], source: &Source, version: &str) -> Result<Option<&'a Offer>> {
+fn wanted<'a>(offers: &'a [Offer], source: &Source, version: &str) -> Result<&'a Offer> {
     let of_package = offers.iter().filter(|offer| offer.is_of(source));
     if let Some(offer) = of_package.clone().find(|offer| offer.upstream == version) {
-        return Ok(Some(offer));
+        return Ok(offer);
     }
     let there: BTreeSet<_> = of_package.map(|offer| format!("{} ({})", offer.upstream, offer.suite)).collect();
     let there: Vec<_> = there.into_iter().collect();
@@ -141,11 +156,10 @@ fn newer(one: &str, other: &str) -> Result<bool> {
 fn table(ctx: &Ctx, pins: &[Pin], offers: &[Offer]) -> Result<String> {
     let mut lines = vec![["file", "package", "pinned", "newest", "suites", "licence"].map(str::to_owned).to_vec()];
     for Pin { file, source } in pins {
-        let newest = match listing::newest(offers, source, newer)? {
-            Some(offer) if offer.file == source.file => "the same".to_owned(),
-            Some(offer) => offer.upstream.clone(),
-            // A pool drops a version when a newer one replaces it.
-            None => "none".to_owned(),
+        let newest = match listing::choose(offers, source, newer)? {
+            Choice::Move(offer) => offer.upstream.clone(),
+            Choice::Newest => "the same".to_owned(),
+            Choice::Gone => "none".to_owned(),
         };
         let file = file.strip_prefix(&ctx.repo.root).unwrap_or(file).display().to_string();
         let (package, version) = (source.package.clone(), source.version().to_owned());

@@ -18,7 +18,8 @@ pub struct PrivateApt<'a> {
 
 impl<'a> PrivateApt<'a> {
     /// Makes one in an empty folder. `kind` is `deb` or `deb-src`; the suites are those of the ordinary archive, and each
-    /// has its security updates where the machine has an archive for them.
+    /// has its security updates where the machine has an archive for them. Of several archives the first one is asked: another
+    /// may be somebody else's and lack the suite, which would be an error.
     pub fn new(dir: &'a Path, kind: &str, suites: &[String]) -> Result<Self> {
         let archives = super::archives()?;
         if archives.iter().all(|archive| is_security(archive)) {
@@ -65,13 +66,15 @@ impl<'a> PrivateApt<'a> {
 }
 
 fn sources(kind: &str, archives: &[String], suites: &[String]) -> String {
-    let lines = archives.iter().flat_map(|archive| {
+    let first = |security: bool| archives.iter().find(move |archive| is_security(archive) == security);
+    let lines = [first(false), first(true)].into_iter().flatten().flat_map(|archive| {
         suites.iter().filter_map(move |suite| {
-            // Unstable has no security archive.
-            let suite = match (is_security(archive), suite.as_str()) {
-                (true, "sid") => return None,
-                (true, suite) => format!("{suite}-security"),
-                (false, suite) => suite.to_owned(),
+            // Neither unstable nor what is added to a suite (`-backports`) has security updates.
+            let has_updates = !suite.contains('-') && !matches!(suite.as_str(), "sid" | "unstable" | "experimental");
+            let suite = match is_security(archive) {
+                true if has_updates => format!("{suite}-security"),
+                true => return None,
+                false => suite.clone(),
             };
             Some(format!("{kind} [signed-by={KEYRING}] {archive} {suite} main\n"))
         })
@@ -83,10 +86,12 @@ fn sources(kind: &str, archives: &[String], suites: &[String]) -> String {
 mod tests {
     #[test]
     fn each_suite_has_its_security_updates() {
-        let archives = ["http://a.example/debian/", "http://a.example/debian-security/"].map(str::to_owned);
-        let suites = ["trixie", "sid"].map(str::to_owned);
+        let archives = ["http://a.example/debian/", "http://other.example/x/", "http://a.example/debian-security/"];
+        let archives = archives.map(str::to_owned);
+        let suites = ["trixie", "trixie-backports", "sid"].map(str::to_owned);
         insta::assert_snapshot!(super::sources("deb-src", &archives, &suites), @r"
         deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://a.example/debian/ trixie main
+        deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://a.example/debian/ trixie-backports main
         deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://a.example/debian/ sid main
         deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://a.example/debian-security/ trixie-security main
         ");

@@ -50,19 +50,31 @@ pub fn parse(stanzas: &str, suite: &str) -> Result<Vec<Offer>> {
     Ok(offers)
 }
 
-/// The newest for a pin, as `newer` counts; `None` when its suites have the package no more.
-pub fn newest<'a>(
+/// What an update would do with a pin.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Choice<'a> {
+    /// To this one.
+    Move(&'a Offer),
+    /// Nothing newer is there. A mirror that lags behind, or a suite that went back, does not take a pin along.
+    Newest,
+    /// The pin's suites have the package no more.
+    Gone,
+}
+
+/// The newest for a pin, as `newer` counts, if it is newer than the pin itself.
+pub fn choose<'a>(
     offers: &'a [Offer],
     source: &Source,
     newer: impl Fn(&str, &str) -> Result<bool>,
-) -> Result<Option<&'a Offer>> {
+) -> Result<Choice<'a>> {
     let mut best: Option<&Offer> = None;
     for offer in offers.iter().filter(|offer| offer.is_of(source)) {
         if best.map_or(Ok(true), |best| newer(&offer.version, &best.version))? {
             best = Some(offer);
         }
     }
-    Ok(best)
+    let Some(best) = best else { return Ok(Choice::Gone) };
+    Ok(if newer(&best.upstream, source.version())? { Choice::Move(best) } else { Choice::Newest })
 }
 
 #[cfg(test)]
@@ -112,12 +124,24 @@ Checksums-Sha256:
         );
     }
 
+    fn by_text(one: &str, other: &str) -> Result<bool> {
+        Ok(one > other)
+    }
+
     #[test]
     fn the_newest_is_of_the_suites_of_the_pin() {
         let offers = parse(STANZAS, "trixie").unwrap();
-        let by_text = |one: &str, other: &str| Ok(one > other);
-        assert_eq!(newest(&offers, &source("trixie"), by_text).unwrap().unwrap().upstream, "7.0.20");
-        assert_eq!(newest(&offers, &source("forky"), by_text).unwrap(), None);
+        let Choice::Move(offer) = choose(&offers, &source("trixie"), by_text).unwrap() else { panic!("it stays") };
+        assert_eq!(offer.upstream, "7.0.20");
+        assert_eq!(choose(&offers, &source("forky"), by_text).unwrap(), Choice::Gone);
+    }
+
+    #[test]
+    fn a_suite_that_has_only_older_ones_does_not_take_a_pin_back() {
+        let offers = parse(STANZAS, "trixie").unwrap();
+        let pinned = |version: &str| Source { file: format!("redis_{version}.orig.tar.gz"), ..source("trixie") };
+        assert_eq!(choose(&offers, &pinned("7.0.20"), by_text).unwrap(), Choice::Newest);
+        assert_eq!(choose(&offers, &pinned("7.0.30"), by_text).unwrap(), Choice::Newest);
     }
 
     #[test]
