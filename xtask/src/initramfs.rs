@@ -23,6 +23,7 @@ pub struct ExtraFile {
 pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, extra: &[ExtraFile]) -> Result<PathBuf> {
     let busybox = busybox::busybox(ctx)?;
     let init = ctx.repo.root.join("guest/init");
+    let protection = protection(ctx)?;
     let programs = app.all().map(|app| Program::new(ctx, app, level)).collect::<Result<Vec<_>>>()?;
     let commands: Vec<_> = programs
         .iter()
@@ -30,7 +31,7 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
         .map(|(at, program)| command(&program.name, args.filter(|_| at == 0).unwrap_or(&program.app.guest.args)))
         .collect();
 
-    let mut key = Key::new("initramfs-v3").file(&busybox)?.file(&init)?;
+    let mut key = Key::new("initramfs-v4").file(&busybox)?.file(&init)?.bytes(&protection.content);
     for (program, command) in programs.iter().zip(&commands) {
         key = program.identify(key)?.str(command).str(&ready(program.app));
     }
@@ -46,6 +47,7 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
         tree.character_device("dev/console", 0o600, (5, 1));
         tree.file("bin/busybox", 0o755, &read(&busybox)?);
         tree.file("init", 0o755, &read(&init)?);
+        tree.file(&protection.target, protection.permissions, &protection.content);
         tree.file("etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n");
         tree.file("etc/group", 0o644, b"root:x:0:\nnogroup:x:65534:\n");
         for (at, (program, command)) in programs.iter().zip(&commands).enumerate() {
@@ -60,6 +62,12 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
         std::fs::write(out.join("initramfs.cpio"), tree.finish()).context("writing the initramfs")
     })?;
     Ok(dir.join("initramfs.cpio"))
+}
+
+/// What tells on the console what protects the machine.
+pub fn protection(ctx: &Ctx) -> Result<ExtraFile> {
+    let content = read(&ctx.repo.root.join("guest/protection"))?;
+    Ok(ExtraFile { target: "protection".to_owned(), permissions: 0o755, content })
 }
 
 /// An application's program in the guest.

@@ -6,8 +6,9 @@ pub mod machines;
 pub mod parties;
 mod plan;
 mod port;
+pub mod protection;
 
-pub use plan::{Userland, plan, plan_on, plan_with};
+pub use plan::{NO_AUDIT, Userland, plan, plan_on, plan_with};
 
 use crate::config::{App, Level, Ready};
 use crate::ctx::Ctx;
@@ -124,6 +125,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     interrupt::catch();
     let mut vm = Vm::boot(ctx, &plan)?;
     announce(&app, &level, &plan, &vm);
+    protection::of(&mut vm)?.lines().iter().for_each(|line| eprintln!("{line}"));
     if args.smoke {
         return smoke::smoke(&app, &level, &plan, &mut vm);
     }

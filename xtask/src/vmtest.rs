@@ -12,6 +12,7 @@ mod parties;
 mod programs;
 mod redis;
 mod requests;
+mod security;
 mod server;
 mod together;
 mod tools;
@@ -25,7 +26,7 @@ use anyhow::Result;
 const SUITES: &[&str] = &["behaviour", "redis", "memcached", "hello-rs", "echo-rs", "together", "parties"];
 
 /// What the names of tests begin with.
-const GROUPS: [&str; 16] = [
+const GROUPS: [&str; 17] = [
     "unit",
     "nix",
     "linux",
@@ -42,6 +43,7 @@ const GROUPS: [&str; 16] = [
     "programs",
     "userland",
     "tools",
+    "security",
 ];
 
 /// Counts outcomes and prints each as it comes.
@@ -190,6 +192,14 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
     if tally.filter.starts_with("userland") {
         for level in ["linux", "base", "byb", "shortcut"] {
             userland::run(ctx, level, tally);
+        }
+    }
+    // On the kernel of the distribution, for its boundaries.
+    if tally.filter.starts_with("security") {
+        for level in ["base", "byb", "shortcut"] {
+            if (!quick || level == "byb") && !interrupt::requested() {
+                security::run(ctx, level, tally);
+            }
         }
     }
     anyhow::ensure!(!interrupt::requested(), "interrupted after {} tests", tally.passed + tally.failed);

@@ -66,6 +66,9 @@ pub fn plan_on(
     }
 }
 
+/// Keeps journald from switching the audit of every system call on.
+pub const NO_AUDIT: &str = "audit=0";
+
 /// The machine with this initramfs, the kernel linked.
 fn machine(ctx: &Ctx, app: &App, level: &Level, footing: Footing, initramfs: PathBuf) -> Result<Plan> {
     Ok(Plan {
@@ -83,6 +86,9 @@ fn machine(ctx: &Ctx, app: &App, level: &Level, footing: Footing, initramfs: Pat
         debian: None,
         debugger: false,
         patience: 1,
-        append: vec![],
+        append: match footing {
+            Footing::Debian => vec![NO_AUDIT.to_owned()],
+            Footing::Full | Footing::Lean => vec![],
+        },
     })
 }

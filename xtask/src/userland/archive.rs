@@ -5,7 +5,7 @@ use crate::cache::Key;
 use crate::config::{App, Level};
 use crate::cpio::Tree;
 use crate::ctx::Ctx;
-use crate::initramfs::{ExtraFile, Place, Program};
+use crate::initramfs::{ExtraFile, Place, Program, protection};
 use crate::{busybox, debian};
 use anyhow::{Context, Result};
 use std::os::unix::fs::PermissionsExt;
@@ -18,7 +18,8 @@ const FOLDER: &str = "guest/debian/overlay";
 /// The archive for `app` at `level`; `args` replace those of the manifest.
 pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, extra: &[ExtraFile]) -> Result<PathBuf> {
     let busybox = busybox::busybox(ctx)?;
-    let enter = debian::enter(ctx)?;
+    let mut enter = debian::enter(ctx)?;
+    enter.push(protection(ctx)?);
     let programs = app.all().map(|app| Program::new(ctx, app, level)).collect::<Result<Vec<_>>>()?;
     let mut files = Keys::open(ctx)?.files()?;
     files.extend(overlay(&ctx.repo.root.join(FOLDER))?);

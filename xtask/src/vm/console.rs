@@ -20,6 +20,8 @@ pub enum Event {
     Load(i32),
     /// The shell on hvc0 has ended.
     ShellExit,
+    /// What protects the machine's kernel, and what does not.
+    Protection { on: Vec<String>, off: Vec<String> },
     /// What the running application says about itself.
     Banner(Banner),
     /// Something that must never be seen: a warning, oops or panic of the kernel, or init's own failure.
@@ -61,6 +63,10 @@ pub fn event(line: &str) -> Option<Event> {
             None => (what == "ready").then(|| Event::BesideReady(name.to_owned())),
         };
     }
+    if let Some((on, off)) = line.strip_prefix("UKL-PROTECTION on:").and_then(|rest| rest.split_once(" off:")) {
+        let names = |list: &str| list.split_whitespace().map(str::to_owned).collect();
+        return Some(Event::Protection { on: names(on), off: names(off) });
+    }
     match line {
         "UKL-START" => return Some(Event::Start),
         "UKL-SHELL-EXIT" => return Some(Event::ShellExit),
@@ -86,6 +92,15 @@ mod tests {
         assert_eq!(event("UKL-BESIDE memcached ready"), Some(Event::BesideReady("memcached".to_owned())));
         assert_eq!(event("UKL-BESIDE memcached status=139"), Some(Event::BesideExit("memcached".to_owned(), 139)));
         assert_eq!(event("UKL-BESIDE memcached steady"), None);
+        let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(
+            event("UKL-PROTECTION on: smep kaslr off: smap\r"),
+            Some(Event::Protection { on: names(&["smep", "kaslr"]), off: names(&["smap"]) })
+        );
+        assert_eq!(
+            event("UKL-PROTECTION on: smep off:"),
+            Some(Event::Protection { on: names(&["smep"]), off: vec![] })
+        );
         let banner = Banner { level: "byb".to_owned(), cpl: 0, pid: 43 };
         assert_eq!(event("ukl: level=byb cpl=0 pid=43"), Some(Event::Banner(banner)));
         assert_eq!(event("ukl: level=byb cpl=9 pid=43"), None);

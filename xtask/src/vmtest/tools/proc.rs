@@ -12,22 +12,27 @@ fn proc(guest: &mut Guest) -> Result<String> {
     ensure!(stat.starts_with(&format!("{pid} (redis-server) ")), "/proc/{pid}/stat says {stat:?}");
     let mut read = |name: &str| guest.run(&format!("cat /proc/{pid}/{name}"));
     // Ten times a second it does something else.
-    let mut syscall = read("syscall")?;
-    for _ in 0..20 {
-        if syscall.starts_with("281 ") {
-            break;
+    let mut until = |name: &str, waits: fn(&str) -> bool| {
+        let mut text = read(name)?;
+        for _ in 0..20 {
+            if waits(&text) {
+                break;
+            }
+            text = read(name)?;
         }
-        syscall = read("syscall")?;
-    }
+        Ok::<_, anyhow::Error>(text)
+    };
+    let sleeps = |text: &str| text.contains("ep_poll") || text.contains("do_epoll_wait");
+    let syscall = until("syscall", |text| text.starts_with("281 "))?;
     let words: Vec<_> = syscall.split(' ').collect();
     ensure!(
         words.len() == 9 && words[..2] == ["281", "0x5"],
         "/proc/{pid}/syscall says {syscall:?}; epoll_pwait was expected"
     );
-    let stack = read("stack")?;
-    ensure!(stack.contains("do_epoll_wait") || stack.contains("ep_poll"), "/proc/{pid}/stack does not wait: {stack}");
-    let wchan = read("wchan")?;
-    ensure!(wchan.contains("ep_poll") || wchan.contains("do_epoll_wait"), "/proc/{pid}/wchan says {wchan:?}");
+    let stack = until("stack", sleeps)?;
+    ensure!(sleeps(&stack), "/proc/{pid}/stack does not wait: {stack}");
+    let wchan = until("wchan", sleeps)?;
+    ensure!(sleeps(&wchan), "/proc/{pid}/wchan says {wchan:?}");
     let maps = read("maps")?;
     let pointer = u64::from_str_radix(words[7].trim_start_matches("0x"), 16).context("the stack pointer")?;
     let within = |line: &str| {

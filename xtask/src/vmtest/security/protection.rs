@@ -1,0 +1,38 @@
+//! What protects the kernel is on, and the machine says so where it is not.
+
+use crate::config::{App, Level};
+use crate::ctx::Ctx;
+use crate::run::{self, READY_DEADLINE, protection};
+use crate::vm::Vm;
+use crate::vm::console::Event;
+use anyhow::{Result, ensure};
+
+/// Has to be on in every machine; of the vulnerabilities, QEMU's CPU has these two.
+const ON: [&str; 7] = ["smep", "smap", "umip", "pti", "kaslr", "spectre_v1", "spectre_v2"];
+/// What the control does without, and what has to be missed then.
+const WITHOUT: &str = "nosmap nokaslr mitigations=off pti=off";
+const MISSED: [&str; 5] = ["smap", "pti", "kaslr", "spectre_v1", "spectre_v2"];
+
+/// In the running machine all of it is on; one that boots without is told from it.
+pub fn check(ctx: &Ctx, app: &App, level: &Level, vm: &mut Vm) -> Result<String> {
+    let found = protection::of(vm)?;
+    ensure!(found.off.is_empty(), "not protected: {:?}", found.off);
+    for name in ON {
+        ensure!(found.on.iter().any(|on| on == name), "{name} is not among {:?}", found.on);
+    }
+
+    let mut plan = run::plan(ctx, app, level, None)?;
+    plan.name = format!("test-security-control-{}", level.name);
+    plan.append.extend([WITHOUT.to_owned(), "UKL_TRIAL=1".to_owned()]);
+    let mut control = Vm::boot(ctx, &plan)?;
+    let lacking = protection::of(&mut control)?.off;
+    control.wait_for("the machine to be up", READY_DEADLINE, |event| matches!(event, Event::Ready(_)))?;
+    control.wait_end(READY_DEADLINE)?;
+    for name in MISSED {
+        ensure!(
+            lacking.iter().any(|off| off == name),
+            "with `{WITHOUT}`, {name} is not among what is off: {lacking:?}"
+        );
+    }
+    Ok(format!("what is on with {ON:?}, and what a machine with `{WITHOUT}` misses with {MISSED:?}"))
+}
