@@ -2,8 +2,8 @@
 
 use crate::ctx::{Ctx, Install};
 use crate::{
-    audit, bench, boot, build, clean, configure, debug, doctor, fetch, link, new, nix, part, pins, profile, report,
-    reproduce, run, sbom, soak, test, toolchain,
+    audit, bench, boot, build, clean, compatibility, configure, debug, doctor, fetch, fuzz, link, new, nix, part, pins,
+    profile, report, reproduce, run, sbom, soak, test, toolchain,
 };
 use anyhow::Result;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -36,6 +36,8 @@ enum Command {
     Test(test::Args),
     /// Debian with systemd, logins, cron and two servers under load for some minutes: is everything right at the end?
     Soak(soak::Args),
+    /// Random system calls at every level, compared with what an ordinary process gets from Linux.
+    Fuzz(fuzz::Args),
     /// What each level costs: instruction counts, and for servers throughput and latency.
     Bench(bench::Args),
     /// Boot an application in a machine that waits for gdb, and start gdb with the symbols of application and kernel.
@@ -66,6 +68,8 @@ enum Command {
     Nix(nix::Args),
     /// Boot an image that is built already.
     Boot(boot::Args),
+    /// Compare the table of system calls in docs/compatibility.md with the built kernel.
+    Compatibility(compatibility::Args),
     /// Remove what was built, and what was downloaded if asked.
     Clean(clean::Args),
 }
@@ -73,9 +77,10 @@ enum Command {
 impl Command {
     /// Whether the command needs compilers and the virtual machine; `run` looks at its ports before it installs anything.
     fn builds_or_boots(&self) -> bool {
-        use Command::{Bench, Boot, Build, Configure, Link, Part, Reproduce, Soak, Test};
+        use Command::{Bench, Boot, Build, Compatibility, Configure, Fuzz, Link, Part, Reproduce, Soak, Test};
         match self {
-            Build(_) | Test(_) | Configure(_) | Link(_) | Part(_) | Reproduce(_) | Soak(_) | Boot(_) => true,
+            Build(_) | Test(_) | Compatibility(_) | Configure(_) | Fuzz(_) | Link(_) | Part(_) | Reproduce(_)
+            | Soak(_) | Boot(_) => true,
             Bench(args) => !args.only_this_host(),
             _ => false,
         }
@@ -100,6 +105,7 @@ pub fn main() -> Result<()> {
         Command::Toolchain(args) => toolchain::run(&ctx, args),
         Command::New(args) => new::run(&ctx, args),
         Command::Soak(args) => soak::run(&ctx, args),
+        Command::Fuzz(args) => fuzz::run(&ctx, args),
         Command::Test(args) => test::run(&ctx, args),
         Command::Bench(args) => bench::run(&ctx, args),
         Command::Debug(args) => debug::run(&ctx, args),
@@ -116,6 +122,7 @@ pub fn main() -> Result<()> {
         Command::Reproduce(args) => reproduce::run(&ctx, args),
         Command::Nix(args) => nix::run(&ctx, args),
         Command::Boot(args) => boot::run(&ctx, args),
+        Command::Compatibility(args) => compatibility::run(&ctx, args),
         Command::Clean(args) => clean::run(&ctx, args),
     }
 }

@@ -91,6 +91,8 @@ fn no_file_is_too_long_to_read() {
         files()
             .iter()
             .filter(|path| prose_and_code.contains(&extension(path)))
+            // Has a row for each system call, and is looked up in.
+            .filter(|path| *path != Path::new("docs/compatibility.md"))
             .map(|path| (path, read(path).lines().count()))
             .filter(|(_, lines)| *lines > MAX_LINES)
             .map(|(path, lines)| format!("{}: {lines} lines, at most {MAX_LINES}; split it", path.display()))

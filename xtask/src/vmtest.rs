@@ -3,6 +3,7 @@
 mod behaviour;
 mod differential;
 mod echo;
+mod faults;
 mod hello;
 mod lean;
 mod memcached;
@@ -26,7 +27,7 @@ use anyhow::Result;
 const SUITES: &[&str] = &["behaviour", "redis", "memcached", "hello-rs", "echo-rs", "together", "parties"];
 
 /// What the names of tests begin with.
-const GROUPS: [&str; 17] = [
+const GROUPS: [&str; 19] = [
     "unit",
     "nix",
     "linux",
@@ -44,6 +45,8 @@ const GROUPS: [&str; 17] = [
     "userland",
     "tools",
     "security",
+    "compatibility",
+    "faults",
 ];
 
 /// Counts outcomes and prints each as it comes.
@@ -131,6 +134,10 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
             behaviour::run(ctx, level, cpus, tally)?;
         }
     }
+    // Of the kernel that is built for the machines above.
+    if tally.wants("compatibility/table") && tally.wants_group("compatibility/") {
+        tally.check("compatibility/table", crate::compatibility::test(ctx));
+    }
     for level in ["linux", "base", "byb", "shortcut"] {
         if (!quick || level == "byb") && !interrupt::requested() {
             redis::run(ctx, level, tally);
@@ -193,6 +200,10 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
         for level in ["linux", "base", "byb", "shortcut"] {
             userland::run(ctx, level, tally);
         }
+    }
+    // Boots one machine fifty times.
+    if tally.filter.starts_with("faults") {
+        faults::run(ctx, "byb", tally);
     }
     // On the kernel of the distribution, for its boundaries.
     if tally.filter.starts_with("security") {

@@ -1,0 +1,142 @@
+//! Nothing that was acknowledged is lost, whatever happens to the machine or to the process.
+
+mod trouble;
+mod writer;
+
+use super::Tally;
+use crate::config::{App, Level};
+use crate::counting::load_generator;
+use crate::ctx::Ctx;
+use crate::initramfs::ExtraFile;
+use crate::net::{self, Forward};
+use crate::run::{self, READY_DEADLINE, Userland};
+use crate::smoke;
+use crate::vm::shell::Shell;
+use crate::vm::{Plan, Vm, disk, interrupt};
+use anyhow::{Context, Result, ensure};
+use std::time::Duration;
+use writer::Writer;
+
+/// Redis writes each command to the disk before it answers.
+const ARGUMENTS: &[&str] =
+    &["/etc/redis.conf", "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxclients", "11000"];
+/// How often the power goes, and when after the first write, in milliseconds.
+const POWER_OFFS: u32 = 50;
+const POWER_OFF_MS: std::ops::Range<u64> = 20..700;
+/// The data disk, small enough to be filled.
+const DISK_MIB: u32 = 96;
+/// How long a command in the guest may take.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// The load generator in the guest.
+const LOAD_GENERATOR: &str = "/opt/bench/ukl-loadgen";
+
+/// A machine with the server.
+struct Guest {
+    shell: Shell,
+    port: u16,
+}
+
+/// All faults at a level.
+pub fn run(ctx: &Ctx, level: &str, tally: &mut Tally) {
+    let prefix = format!("faults/{level}/redis/");
+    if !tally.wants_group(&prefix) {
+        return;
+    }
+    if tally.wants(&format!("{prefix}power-off")) {
+        tally.check(&format!("{prefix}power-off"), power_off(ctx, level));
+    }
+    if let Err(error) = in_one_machine(ctx, level, &prefix, tally) {
+        tally.check(&format!("{prefix}machine"), Err(error));
+    }
+}
+
+fn plan(ctx: &Ctx, app: &App, level: &Level, extra: &[ExtraFile]) -> Result<Plan> {
+    let arguments: Vec<_> = ARGUMENTS.iter().map(|word| (*word).to_owned()).collect();
+    let mut plan = run::plan_on(ctx, app, level, Userland::Busybox, Some(&arguments), extra)?;
+    plan.forwards =
+        vec![Forward { host: net::free_port()?, guest: *app.guest.ports.first().context("Redis has a port")? }];
+    plan.name = format!("test-faults-{}", level.name);
+    Ok(plan)
+}
+
+/// QEMU is killed at random moments of a stream of writes, again and again on the same disk.
+fn power_off(ctx: &Ctx, level: &str) -> Result<String> {
+    let (app, level) = (ctx.repo.app("redis")?, ctx.repo.level(level)?);
+    let mut plan = plan(ctx, &app, &level, &[])?;
+    plan.name.push_str("-power-off");
+    let scratch = ctx.cache.scratch()?;
+    let disk = disk::open(&scratch.path().join("data.img"), DISK_MIB)?;
+    plan.disk = Some(disk.image.clone());
+    let port = plan.forwards[0].host;
+    let (mut random, mut writer) = (fastrand::Rng::with_seed(1), Writer::new(1));
+    for round in 0..=POWER_OFFS {
+        ensure!(!interrupt::requested(), "interrupted");
+        let mut vm = Vm::boot(ctx, &plan)?;
+        vm.wait_ready(READY_DEADLINE)?;
+        smoke::wait_loaded(port)?;
+        writer.verify(port).with_context(|| format!("after power-off {round}"))?;
+        if let Some(line) = vm.trouble() {
+            anyhow::bail!("after power-off {round} the console said: {line}");
+        }
+        if round == POWER_OFFS {
+            vm.stop()?;
+            break;
+        }
+        let delay = Duration::from_millis(random.u64(POWER_OFF_MS));
+        // Dropping it kills QEMU.
+        writer = writer.until_it_breaks(port, delay, move || drop(vm))?;
+    }
+    ensure!(writer.acknowledged > u64::from(POWER_OFFS), "only {} writes were acknowledged", writer.acknowledged);
+    Ok(format!("{} acknowledged writes with what is there after {POWER_OFFS} power-offs: 0 lost", writer.acknowledged))
+}
+
+fn in_one_machine(ctx: &Ctx, level: &str, prefix: &str, tally: &mut Tally) -> Result<()> {
+    let (app, level) = (ctx.repo.app("redis")?, ctx.repo.level(level)?);
+    let generator = load_generator(ctx)?;
+    let content = std::fs::read(&generator).with_context(|| format!("reading {}", generator.display()))?;
+    let extra = [ExtraFile { target: LOAD_GENERATOR.to_owned(), permissions: 0o755, content }];
+    let mut plan = plan(ctx, &app, &level, &extra)?;
+    let scratch = ctx.cache.scratch()?;
+    let disk = disk::open(&scratch.path().join("data.img"), DISK_MIB)?;
+    plan.disk = Some(disk.image.clone());
+    plan.cpus = 2;
+    plan.append.push("UKL_KEEP=1".to_owned());
+    let port = plan.forwards[0].host;
+    let mut vm = Vm::boot(ctx, &plan)?;
+    vm.wait_ready(READY_DEADLINE)?;
+    smoke::wait_loaded(port)?;
+    let mut guest = Guest { shell: vm.shell()?, port };
+    // The server that init has started ends here, and the machine does not.
+    guest.restart()?;
+    for (name, test) in trouble::TESTS {
+        let name = format!("{prefix}{name}");
+        if tally.wants(&name) {
+            tally.check(&name, test(&mut guest));
+        }
+    }
+    tally.kernel_is_quiet(prefix, &mut vm);
+    vm.stop().context("stopping the machine")
+}
+
+impl Guest {
+    /// Runs a command that has to succeed.
+    fn run(&mut self, command: &str) -> Result<String> {
+        let output = self.shell.run(command, DEADLINE)?;
+        ensure!(output.status == 0, "`{command}` ended with status {}: {}", output.status, output.text);
+        Ok(output.text.trim().to_owned())
+    }
+
+    /// Starts the server where none runs any more, and waits until it has its data.
+    fn start(&mut self) -> Result<()> {
+        let arguments: String = ARGUMENTS.iter().map(|word| format!(" '{word}'")).collect();
+        self.run(&format!("cd /data; redis-server{arguments} >/tmp/redis.log 2>&1 & echo $! >/run/server"))?;
+        self.run("for try in $(seq 600); do grep -q ' 00000000:0000 0A ' /proc/net/tcp && grep -q ':18EB ' /proc/net/tcp && break; usleep 100000; done")?;
+        smoke::wait_loaded(self.port)
+    }
+
+    /// Ends the server as SIGKILL does and starts it again.
+    fn restart(&mut self) -> Result<()> {
+        self.run("for pid in $(pidof redis-server); do kill -KILL $pid; done; while pidof redis-server; do usleep 50000; done")?;
+        self.start()
+    }
+}
