@@ -20,6 +20,8 @@ use writer::Writer;
 /// Redis writes each command to the disk before it answers.
 const ARGUMENTS: &[&str] =
     &["/etc/redis.conf", "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxclients", "11000"];
+/// Of these, the one that says when it writes.
+const SYNC: usize = 4;
 /// How often the power goes, and when after the first write, in milliseconds.
 const POWER_OFFS: u32 = 50;
 const POWER_OFF_MS: std::ops::Range<u64> = 20..700;
@@ -45,13 +47,17 @@ pub fn run(ctx: &Ctx, level: &str, tally: &mut Tally) {
     if tally.wants(&format!("{prefix}power-off")) {
         tally.check(&format!("{prefix}power-off"), power_off(ctx, level));
     }
+    if tally.wants(&format!("{prefix}negative-control")) {
+        tally.check(&format!("{prefix}negative-control"), control(ctx, level));
+    }
     if let Err(error) = in_one_machine(ctx, level, &prefix, tally) {
         tally.check(&format!("{prefix}machine"), Err(error));
     }
 }
 
-fn plan(ctx: &Ctx, app: &App, level: &Level, extra: &[ExtraFile]) -> Result<Plan> {
-    let arguments: Vec<_> = ARGUMENTS.iter().map(|word| (*word).to_owned()).collect();
+fn plan(ctx: &Ctx, app: &App, level: &Level, sync: &str, extra: &[ExtraFile]) -> Result<Plan> {
+    let mut arguments: Vec<_> = ARGUMENTS.iter().map(|word| (*word).to_owned()).collect();
+    sync.clone_into(&mut arguments[SYNC]);
     let mut plan = run::plan_on(ctx, app, level, Userland::Busybox, Some(&arguments), extra)?;
     plan.forwards =
         vec![Forward { host: net::free_port()?, guest: *app.guest.ports.first().context("Redis has a port")? }];
@@ -61,24 +67,41 @@ fn plan(ctx: &Ctx, app: &App, level: &Level, extra: &[ExtraFile]) -> Result<Plan
 
 /// QEMU is killed at random moments of a stream of writes, again and again on the same disk.
 fn power_off(ctx: &Ctx, level: &str) -> Result<String> {
+    let (acknowledged, lost) = power_offs(ctx, level, "always", POWER_OFFS)?;
+    ensure!(lost.is_none(), "{}", lost.unwrap_or_default());
+    ensure!(acknowledged > u64::from(POWER_OFFS), "only {acknowledged} writes were acknowledged");
+    Ok(format!("{acknowledged} acknowledged writes with what is there after {POWER_OFFS} power-offs: 0 lost"))
+}
+
+/// Where Redis leaves it to the kernel when to write, the same does lose some: this test can tell.
+fn control(ctx: &Ctx, level: &str) -> Result<String> {
+    let (acknowledged, lost) = power_offs(ctx, level, "no", 3)?;
+    let lost = lost.with_context(|| format!("none of {acknowledged} writes was lost without a sync"))?;
+    Ok(format!("what a power-off takes of writes that nothing has synced with nothing: they differ; {lost:.60}…"))
+}
+
+/// Returns how many writes were acknowledged, and what was missing after a power-off.
+fn power_offs(ctx: &Ctx, level: &str, sync: &str, times: u32) -> Result<(u64, Option<String>)> {
     let (app, level) = (ctx.repo.app("redis")?, ctx.repo.level(level)?);
-    let mut plan = plan(ctx, &app, &level, &[])?;
+    let mut plan = plan(ctx, &app, &level, sync, &[])?;
     plan.name.push_str("-power-off");
     let scratch = ctx.cache.scratch()?;
     let disk = disk::open(&scratch.path().join("data.img"), DISK_MIB)?;
     plan.disk = Some(disk.image.clone());
     let port = plan.forwards[0].host;
     let (mut random, mut writer) = (fastrand::Rng::with_seed(1), Writer::new(1));
-    for round in 0..=POWER_OFFS {
+    for round in 0..=times {
         ensure!(!interrupt::requested(), "interrupted");
         let mut vm = Vm::boot(ctx, &plan)?;
         vm.wait_ready(READY_DEADLINE)?;
         smoke::wait_loaded(port)?;
-        writer.verify(port).with_context(|| format!("after power-off {round}"))?;
+        if let Err(error) = writer.verify(port) {
+            return Ok((writer.acknowledged, Some(format!("after power-off {round}: {error:#}"))));
+        }
         if let Some(line) = vm.trouble() {
             anyhow::bail!("after power-off {round} the console said: {line}");
         }
-        if round == POWER_OFFS {
+        if round == times {
             vm.stop()?;
             break;
         }
@@ -86,8 +109,7 @@ fn power_off(ctx: &Ctx, level: &str) -> Result<String> {
         // Dropping it kills QEMU.
         writer = writer.until_it_breaks(port, delay, move || drop(vm))?;
     }
-    ensure!(writer.acknowledged > u64::from(POWER_OFFS), "only {} writes were acknowledged", writer.acknowledged);
-    Ok(format!("{} acknowledged writes with what is there after {POWER_OFFS} power-offs: 0 lost", writer.acknowledged))
+    Ok((writer.acknowledged, None))
 }
 
 fn in_one_machine(ctx: &Ctx, level: &str, prefix: &str, tally: &mut Tally) -> Result<()> {
@@ -95,7 +117,7 @@ fn in_one_machine(ctx: &Ctx, level: &str, prefix: &str, tally: &mut Tally) -> Re
     let generator = load_generator(ctx)?;
     let content = std::fs::read(&generator).with_context(|| format!("reading {}", generator.display()))?;
     let extra = [ExtraFile { target: LOAD_GENERATOR.to_owned(), permissions: 0o755, content }];
-    let mut plan = plan(ctx, &app, &level, &extra)?;
+    let mut plan = plan(ctx, &app, &level, ARGUMENTS[SYNC], &extra)?;
     let scratch = ctx.cache.scratch()?;
     let disk = disk::open(&scratch.path().join("data.img"), DISK_MIB)?;
     plan.disk = Some(disk.image.clone());
