@@ -44,7 +44,7 @@ uint64_t choose(struct random *random, char kind);
 void scan_pool(struct record *record);
 uint64_t hash_pool(void);
 
-/* calls.c: the number of a call and the kinds of its arguments, by the table's index; the count. */
+/* calls.c: which calls there are. */
 struct call {
 	uint16_t number;
 	/* One letter for each argument, see choose(). */

@@ -1,4 +1,4 @@
-//! A long run of a whole system: Debian with systemd, logins, cron, an ordinary Redis and the linked-in one under load; and at
+//! A long run of a whole system: Debian with systemd, logins, cron, an ordinary Redis and two processes of the linked-in one under load; and at
 //! the end the questions whether the data are right, the kernel is content, and the times add up.
 
 mod accounts;
@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::initramfs::ExtraFile;
 use crate::net::{self, Forward};
 use crate::run::{self, READY_DEADLINE, Userland};
+use crate::smoke;
 use crate::userland::{WaysIn, unit_name};
 use crate::vm::{Vm, interrupt};
 use accounts::Accounts;
@@ -19,13 +20,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
-/// Connections for each of the two servers; each has keys and a model of its own.
+/// Connections for each server; each has keys and a model of its own.
 const CONNECTIONS: u64 = 2;
 /// How often somebody logs in, and how often the machine is looked at.
 const LOGIN_PERIOD: Duration = Duration::from_secs(20);
 const WATCH_PERIOD: Duration = Duration::from_millis(500);
 /// A job of cron, each minute, and where it leaves its trace.
 const CRON: (&str, &str) = ("/etc/cron.d/ukl", "* * * * * root date >>/var/log/ukl-cron\n");
+/// A second process of the linked-in Redis, with a port and a folder of its own.
+const SECOND: (&str, u16, &str) = (
+    "/etc/systemd/system/ukl-redis-second.service",
+    6390,
+    "[Unit]\n\
+     Description=a second process of the linked-in redis\n\
+     After=network.target\n\
+     \n\
+     [Service]\n\
+     ExecStartPre=/bin/mkdir -p /data/second\n\
+     ExecStart=/opt/ukl/redis-server /etc/redis.conf --port 6390 --dir /data/second\n\
+     Restart=on-failure\n\
+     LimitNOFILE=65536\n",
+);
 /// What `cargo xtask soak` tolerates: by how much the sum of all times may differ from the time that the CPUs had, in percent.
 const TOLERANCE_PERCENT: f64 = 2.0;
 
@@ -53,7 +68,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let mut machine = Machine::boot(ctx, &app, &level, &args)?;
     let minutes = args.minutes;
     eprintln!(
-        "for {minutes} min: both servers under load, a login every {} s, a job each minute",
+        "for {minutes} min: three servers under load, a login every {} s, a job each minute",
         LOGIN_PERIOD.as_secs()
     );
     let before = Accounts::read(&machine.ways)?;
@@ -92,8 +107,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
 struct Machine {
     vm: Vm,
     ways: WaysIn,
-    /// The host's port for the linked-in Redis.
+    /// The host's ports for the two processes of the linked-in Redis.
     port: u16,
+    second: u16,
 }
 
 /// What came of the time.
@@ -107,24 +123,35 @@ impl Machine {
     fn boot(ctx: &Ctx, app: &App, level: &Level, args: &Args) -> Result<Self> {
         let (target, content) = (CRON.0.to_owned(), CRON.1.as_bytes().to_vec());
         let job = ExtraFile { target, permissions: 0o644, content };
-        let mut plan = run::plan_on(ctx, app, level, Userland::Debian, None, &[job])?;
+        let (target, guest, unit) = SECOND;
+        let unit = ExtraFile { target: target.to_owned(), permissions: 0o644, content: unit.as_bytes().to_vec() };
+        let mut plan = run::plan_on(ctx, app, level, Userland::Debian, None, &[job, unit])?;
         plan.name = format!("soak-{}", level.name);
         plan.cpus = args.smp;
         let port = net::free_port()?;
-        plan.forwards = vec![Forward { host: port, guest: *app.guest.ports.first().context("Redis has a port")? }];
+        let second = net::free_port()?;
+        plan.forwards = vec![
+            Forward { host: port, guest: *app.guest.ports.first().context("Redis has a port")? },
+            Forward { host: second, guest },
+        ];
         let ways = WaysIn::add(ctx, &mut plan)?;
         let mut vm = Vm::boot(ctx, &plan)?;
         eprintln!("booting; console: {}", vm.log.display());
         vm.wait_ready(READY_DEADLINE)?;
         // Until what starts once has ended, and the neighbour is up.
         ways.run("while [ \"$(systemctl is-system-running)\" = starting ]; do sleep 1; done")?;
-        Ok(Machine { vm, ways, port })
+        smoke::wait_loaded(second).context("the second process of the linked-in Redis")?;
+        Ok(Machine { vm, ways, port, second })
     }
 
-    /// Keeps both servers busy and logs in for as long as this, then compares the data with what they should be.
+    /// Keeps the servers busy and logs in for as long as this, then compares the data with what they should be.
     fn endure(&mut self, duration: Duration, seed: u64) -> Result<Outcome> {
         let stop = AtomicBool::new(false);
-        let servers = [("linked-in Redis", self.port), ("ordinary Redis", self.ways.neighbour)];
+        let servers = [
+            ("linked-in Redis", self.port),
+            ("second linked-in Redis", self.second),
+            ("ordinary Redis", self.ways.neighbour),
+        ];
         let ways = self.ways.clone();
         std::thread::scope(|scope| {
             let stop = &stop;
@@ -180,13 +207,14 @@ impl Machine {
         Ok(format!("the job ran {runs} times"))
     }
 
-    /// No unit has failed, and neither server was started again.
+    /// No unit has failed, and no server was started again.
     fn units(&self, unit: &str) -> Result<String> {
         let failed = self.ways.run("systemctl --failed --no-legend --plain")?;
-        let restarts = self.ways.run(&format!("systemctl show --property=NRestarts --value {unit} redis-server"))?;
+        let restarts =
+            self.ways.run(&format!("systemctl show --property=NRestarts --value {unit} {unit}-second redis-server"))?;
         let restarts: Vec<_> = restarts.split_whitespace().collect();
-        ensure!(failed.is_empty() && restarts == ["0", "0"], "failed: {failed:?}; restarts: {restarts:?}");
-        Ok("none failed, neither server was started again".to_owned())
+        ensure!(failed.is_empty() && restarts == ["0", "0", "0"], "failed: {failed:?}; restarts: {restarts:?}");
+        Ok("none failed, no server was started again".to_owned())
     }
 
     /// The kernel has warned of nothing since it started.
@@ -209,8 +237,8 @@ impl Machine {
 fn log_in(ways: &WaysIn, stop: &AtomicBool) -> Result<String> {
     let mut logins = 0;
     while !stop.load(Ordering::Relaxed) {
-        let said = ways.run("id --user --name; uptime; systemctl is-active ukl-redis redis-server")?;
-        ensure!(said.starts_with("root\n") && said.ends_with("active\nactive\n"), "a login printed {said:?}");
+        let said = ways.run("id --user --name; uptime; systemctl is-active ukl-redis ukl-redis-second redis-server")?;
+        ensure!(said.starts_with("root\n") && said.ends_with("active\nactive\nactive\n"), "a login printed {said:?}");
         logins += 1;
         let start = Instant::now();
         while start.elapsed() < LOGIN_PERIOD && !stop.load(Ordering::Relaxed) {
