@@ -91,11 +91,12 @@ static void errors(void)
 	must("fcntl", fcntl(pair[1], F_SETFL, 0));
 	expect_error("read into nowhere", read(pair[1], opaque(8), 4), EFAULT);
 	expect_long("read of what is still there", read(pair[1], text, 4), 4);
-	struct timeval wait = { .tv_usec = 20000 };
+	struct timeval wait = { .tv_usec = 100000 };
 	must("setsockopt", setsockopt(pair[1], SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait));
 	long start = now_ms();
 	expect_error("read that waits for SO_RCVTIMEO", read(pair[1], text, 1), EAGAIN);
-	expect_at_least("milliseconds it waited", now_ms() - start, 19);
+	/* The kernel counts ticks, and on a busy host several of them come at once. */
+	expect_at_least("milliseconds it waited", now_ms() - start, 80);
 	int fresh = (int)must("socket", socket(AF_INET, SOCK_STREAM, 0));
 	expect_error("read of a socket that is not connected", read(fresh, text, 1), ENOTCONN);
 	close(fresh);
