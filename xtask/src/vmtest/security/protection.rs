@@ -10,8 +10,8 @@ use anyhow::{Result, ensure};
 /// Has to be on in every machine; of the vulnerabilities, QEMU's CPU has these two.
 const ON: [&str; 7] = ["smep", "smap", "umip", "pti", "kaslr", "spectre_v1", "spectre_v2"];
 /// What the control does without, and what has to be missed then.
-const WITHOUT: &str = "nosmap nokaslr mitigations=off pti=off";
-const MISSED: [&str; 5] = ["smap", "pti", "kaslr", "spectre_v1", "spectre_v2"];
+const WITHOUT: &str = "clearcpuid=smap,smep nokaslr mitigations=off pti=off";
+const MISSED: [&str; 6] = ["smep", "smap", "pti", "kaslr", "spectre_v1", "spectre_v2"];
 
 /// In the running machine all of it is on; one that boots without is told from it.
 pub fn check(ctx: &Ctx, app: &App, level: &Level, vm: &mut Vm) -> Result<String> {
