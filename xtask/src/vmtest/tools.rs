@@ -148,6 +148,17 @@ impl Guest<'_> {
         )
     }
 
+    /// Looks while SETs arrive without an end.
+    fn under_load<T>(&mut self, look: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let load = self.load(500);
+        self.run(&format!(
+            "touch /run/loading; (while [ -e /run/loading ]; do chroot /debian {load} >/dev/null 2>&1; done) & echo started"
+        ))?;
+        let seen = look(self);
+        self.run("rm /run/loading; while pidof ukl-loadgen >/dev/null; do usleep 100000; done")?;
+        seen
+    }
+
     /// Whether the application is linked in.
     fn is_linked_in(&self) -> bool {
         self.level.kernel == KernelFlavour::Ukl

@@ -65,13 +65,11 @@ const LOOKS_S: [u32; 3] = [6, 15, 40];
 
 /// The live view names the application's functions among the kernel's.
 fn top(guest: &mut Guest) -> Result<String> {
-    let load = guest.load(1000);
-    guest.run(&format!(
-        "touch /run/loading; (while [ -e /run/loading ]; do chroot /debian {load} >/dev/null 2>&1; done) & echo started"
-    ))?;
-    let looks = LOOKS_S.iter().map(|seconds| look(guest, *seconds)).find(|look| !matches!(look, Ok((0, _))));
-    guest.run("rm /run/loading; while pidof ukl-loadgen >/dev/null; do usleep 100000; done")?;
-    let (lines, seconds) = looks.context("perf top shows no line of redis-server")??;
+    let seen = guest.under_load(|guest| {
+        let mut looks = LOOKS_S.iter().map(|seconds| look(guest, *seconds));
+        looks.find(|look| !matches!(look, Ok((0, _)))).context("perf top shows no line of redis-server")?
+    });
+    let (lines, seconds) = seen?;
     Ok(format!("{lines} lines of perf top with the name redis-server, in {seconds} s"))
 }
 
