@@ -40,7 +40,7 @@ fn refused(guest: &mut Guest) -> Result<String> {
     Ok(format!("EINVAL with what a probe on {} was refused with", places.join(", ")))
 }
 
-/// The application's text is in no file, and the stub is no program: there is no place that one could name.
+/// The application's text is in no file: a probe of its stub could never be hit, and the kernel says so.
 fn uprobe(guest: &mut Guest) -> Result<String> {
     if !guest.is_linked_in() {
         return Ok("nothing: the program is an ordinary file at this level".to_owned());
@@ -48,5 +48,11 @@ fn uprobe(guest: &mut Guest) -> Result<String> {
     guest.run("cp -p /usr/bin/redis-server /debian/opt/bench/stub")?;
     let text = guest.fails("chroot /debian perf probe -x /opt/bench/stub readQueryFromClient")?;
     ensure!(text.contains("Failed to") || text.contains("No "), "perf probe said {text:?}");
-    Ok(format!("an error with what perf probe said of the stub: {}", text.lines().next().unwrap_or_default()))
+    let events = "/sys/kernel/tracing/uprobe_events";
+    // The control: the same line with an ordinary program is accepted.
+    guest.run(&format!("echo 'p:ukl /debian/usr/bin/perf:0x1000' >{events}"))?;
+    guest.run(&format!("echo >{events}"))?;
+    let raw = guest.fails(&format!("echo 'p:ukl /usr/bin/redis-server:0x0' >{events}"))?;
+    ensure!(raw.contains("not supported"), "a uprobe in the stub was refused with {raw:?}");
+    Ok(format!("of perf probe {:?}, of uprobe_events EOPNOTSUPP", text.lines().next().unwrap_or_default()))
 }
