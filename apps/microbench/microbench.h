@@ -29,7 +29,7 @@ struct item {
 /* Ends each file's table of items. */
 #define END_OF_ITEMS { .name = NULL }
 
-#define MAX_BATCHES 200
+#define MAX_BATCHES 1000
 #define PAGE_BYTES 4096UL
 /* What one page of page-table entries leads to. */
 #define TABLE_BYTES (512 * PAGE_BYTES)

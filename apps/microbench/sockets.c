@@ -98,11 +98,11 @@ static void tear_down(const struct item *item)
 
 #define SENDTO(size)                                                                                              \
 	{ .name = "sendto-" #size, .includes = #size " B over loopback TCP, with what the receiver's half of TCP does", \
-	  .calls = 1, .batches = 200, .size_bytes = size, .set_up = set_up, .prepare = new_request,                 \
+	  .calls = 1, .batches = 1000, .size_bytes = size, .set_up = set_up, .prepare = new_request,                \
 	  .body = send_request, .check = check_sent, .tear_down = tear_down }
 #define RECVFROM(size)                                                                                            \
 	{ .name = "recvfrom-" #size, .includes = #size " B over loopback TCP that have arrived before", .calls = 1, \
-	  .batches = 200, .size_bytes = size, .set_up = set_up, .prepare = new_request_sent,                        \
+	  .batches = 1000, .size_bytes = size, .set_up = set_up, .prepare = new_request_sent,                       \
 	  .body = receive_request, .check = check_received, .tear_down = tear_down }
 
 const struct item socket_items[] = {
