@@ -1,7 +1,7 @@
 //! A long run of a whole system: Debian with systemd, logins, cron, an ordinary Redis and two processes of the linked-in one under load; and at
 //! the end the questions whether the data are right, the kernel is content, and the times add up.
 
-mod accounts;
+pub mod accounts;
 mod load;
 
 use crate::config::{App, Level};
@@ -92,7 +92,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     tell("cron", machine.cron(minutes));
     tell("units", machine.units(&unit_name(&app.name)));
     print!("{}", after.table(&before));
-    tell("accounting", after.check(&before, TOLERANCE_PERCENT));
+    let host = std::thread::available_parallelism().context("counting this machine's CPUs")?.get();
+    tell("accounting", after.check(&before, host, TOLERANCE_PERCENT));
     tell("kernel", machine.kernel());
     machine.vm.stop()?;
     if wrong > 0 {
