@@ -141,11 +141,14 @@ pub fn program_name(app: &App) -> Result<String> {
 
 /// The shell command that becomes the application. `{id}` is the number of the machine among several.
 fn command(program: &str, args: &[String]) -> String {
-    let quoted = args.iter().map(|arg| match arg.as_str() {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let arguments = args.iter().map(|arg| match arg.as_str() {
         "{id}" => r#" "$UKL_PARTY""#.to_owned(),
-        arg => format!(" '{}'", arg.replace('\'', r"'\''")),
+        arg => format!(" {}", quoted(arg)),
     });
-    format!("exec /usr/bin/{program}{}\n", quoted.collect::<String>())
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+    let program = if program.chars().all(plain) { program.to_owned() } else { quoted(program) };
+    format!("exec /usr/bin/{program}{}\n", arguments.collect::<String>())
 }
 
 fn ready(app: &App) -> String {
@@ -182,6 +185,7 @@ mod tests {
     fn arguments_survive_the_shell() {
         let args = ["a b", "it's", "$HOME"].map(str::to_owned);
         insta::assert_snapshot!(command("hello", &["{id}".to_owned()]), @r#"exec /usr/bin/hello "$UKL_PARTY""#);
+        insta::assert_snapshot!(command("\u{fc} 1", &[]), @"exec /usr/bin/'\u{fc} 1'");
         insta::assert_snapshot!(command("hello", &args), @r"exec /usr/bin/hello 'a b' 'it'\''s' '$HOME'");
     }
 }

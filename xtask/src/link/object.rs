@@ -8,7 +8,7 @@ use crate::config::{App, Level};
 use crate::ctx::Ctx;
 use crate::{kernel, process, syscalls, toolchain};
 use anyhow::{Context, Result};
-use object::{Object, ObjectSymbol};
+use object::{Object, ObjectSymbol, SymbolKind};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
@@ -73,7 +73,8 @@ fn symbols(path: &Path) -> Result<Vec<Name>> {
     let mut names = Vec::new();
     for symbol in file.symbols() {
         let name = symbol.name().with_context(|| format!("a symbol's name in {}", path.display()))?;
-        if !name.is_empty() && symbol.kind() != object::SymbolKind::Section {
+        // A source file's name may have blanks in it, which no list of objcopy can hold, and need not be renamed.
+        if !name.is_empty() && !matches!(symbol.kind(), SymbolKind::Section | SymbolKind::File) {
             names.push(Name { name: name.to_owned(), undefined: symbol.is_undefined(), weak: symbol.is_weak() });
         }
     }
