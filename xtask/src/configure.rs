@@ -1,6 +1,6 @@
 //! Produces the complete kernel configuration of a flavour: `allnoconfig` plus the fragments, every request checked.
 
-mod fragment;
+pub mod fragment;
 
 use crate::config::{Footing, KernelFlavour};
 use crate::ctx::Ctx;
@@ -16,7 +16,7 @@ pub struct Args {
     /// The level whose kernel is configured.
     #[arg(long, default_value = "byb")]
     level: String,
-    /// The footing: `lean` is docs/boot.md's, `debian` that of docs/userland.md.
+    /// The footing: `lean` is docs/boot.md's, `debian` that of docs/userland.md, `checked` that of `fuzz --checked`.
     #[arg(long, default_value = "full")]
     footing: Footing,
     /// Also write the configuration to this file.

@@ -1,7 +1,7 @@
 //! Random system calls at every level, compared with what an ordinary process gets from Linux.
 
-mod differences;
-mod target;
+pub mod differences;
+pub mod target;
 
 use crate::ctx::Ctx;
 use crate::failure::Failure;
@@ -29,6 +29,9 @@ pub struct Args {
     /// Where the random calls begin; the same seed makes the same calls.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// On a kernel with KASAN, lockdep and checks of its entry code; it is built first, and many times slower.
+    #[arg(long)]
+    checked: bool,
 }
 
 /// What was seen of one target.
@@ -50,7 +53,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         .map(|call| (call.number, call.name))
         .collect();
     interrupt::catch();
-    let mut targets = target::all(ctx)?;
+    let mut targets = target::all(ctx, args.checked)?;
     let mut tallies = vec![Tally::default(); targets.len()];
     let mut findings = Vec::new();
     // Calls that waited until their batch was ended, by number.

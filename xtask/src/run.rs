@@ -8,7 +8,7 @@ mod plan;
 mod port;
 pub mod protection;
 
-pub use plan::{NO_AUDIT, Userland, plan, plan_on, plan_with};
+pub use plan::{NO_AUDIT, Userland, checked, plan, plan_on, plan_with};
 
 use crate::config::{App, Level, Ready};
 use crate::ctx::Ctx;

@@ -12,6 +12,8 @@ pub enum Footing {
     Lean,
     /// With `systemd.config` and `debian.config` on top: a distribution beside the application, and its tools.
     Debian,
+    /// With `checked.config` on top: a kernel that looks for its own mistakes, many times slower.
+    Checked,
 }
 
 impl Footing {
@@ -21,6 +23,7 @@ impl Footing {
             Footing::Full => &[],
             Footing::Lean => &["lean.config"],
             Footing::Debian => &["systemd.config", "debian.config"],
+            Footing::Checked => &["checked.config"],
         }
     }
 }
@@ -31,6 +34,7 @@ impl fmt::Display for Footing {
             Footing::Full => "full",
             Footing::Lean => "lean",
             Footing::Debian => "debian",
+            Footing::Checked => "checked",
         })
     }
 }

@@ -67,7 +67,8 @@ impl Known {
         Known::parse(&text).with_context(|| format!("in {}", path.display()))
     }
 
-    fn parse(page: &str) -> Result<Known> {
+    /// The table in the page.
+    pub fn parse(page: &str) -> Result<Known> {
         let (_, table) = page.split_once(HEAD).with_context(|| format!("there is no table that begins with {HEAD}"))?;
         let mut known = Vec::new();
         for line in table.lines().skip(2).take_while(|line| line.starts_with('|')) {

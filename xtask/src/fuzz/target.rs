@@ -46,10 +46,12 @@ pub struct Call {
 }
 
 /// The reference first, then an ordinary process of the patched kernel, then the application at each level.
-pub fn all(ctx: &Ctx) -> Result<Vec<Target>> {
-    let mut targets = vec![Target::boot(ctx, "linux", false)?, Target::boot(ctx, "byb", true)?];
+///
+/// `checked` puts all but the reference on the checked footing: what is looked for there is mistakes of the patches.
+pub fn all(ctx: &Ctx, checked: bool) -> Result<Vec<Target>> {
+    let mut targets = vec![Target::boot(ctx, "linux", false, false)?, Target::boot(ctx, "byb", true, checked)?];
     for level in LEVELS {
-        targets.push(Target::boot(ctx, level, false)?);
+        targets.push(Target::boot(ctx, level, false, checked)?);
     }
     Ok(targets)
 }
@@ -65,9 +67,9 @@ impl Batch {
 }
 
 impl Target {
-    fn boot(ctx: &Ctx, level: &str, ordinary: bool) -> Result<Target> {
+    fn boot(ctx: &Ctx, level: &str, ordinary: bool, checked: bool) -> Result<Target> {
         let (app, level) = (ctx.repo.app("fuzz")?, ctx.repo.level(level)?);
-        let mut plan = run::plan(ctx, &app, &level, None)?;
+        let mut plan = if checked { run::checked(ctx, &app, &level)? } else { run::plan(ctx, &app, &level, None)? };
         plan.append.push("UKL_IDLE=1".to_owned());
         let program = program_name(&app)?;
         let (name, program) = match (ordinary, level.kernel) {
@@ -124,7 +126,8 @@ impl Target {
     }
 }
 
-fn batch(line: &str) -> Result<Batch> {
+/// Reads a line of `fuzz run`.
+pub fn batch(line: &str) -> Result<Batch> {
     let words: Vec<_> = line.split_whitespace().collect();
     let ["batch", number, "calls", calls, "last", last, "hash", hash, "end", end, "leaks", leaks, leaked] = words[..]
     else {
@@ -141,7 +144,8 @@ fn batch(line: &str) -> Result<Batch> {
     })
 }
 
-fn call(line: &str) -> Result<Call> {
+/// Reads a line of `fuzz show`.
+pub fn call(line: &str) -> Result<Call> {
     let mut words = line.splitn(3, ' ');
     let (number, error, arguments) = (words.next(), words.next(), words.next());
     let number = number.unwrap_or_default().parse().with_context(|| format!("the number in `{line}`"))?;

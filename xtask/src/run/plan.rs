@@ -66,6 +66,11 @@ pub fn plan_on(
     }
 }
 
+/// The small guest on a kernel that looks for its own mistakes.
+pub fn checked(ctx: &Ctx, app: &App, level: &Level) -> Result<Plan> {
+    machine(ctx, app, level, Footing::Checked, initramfs::initramfs(ctx, app, level, None, &[])?)
+}
+
 /// Keeps journald from switching the audit of every system call on.
 pub const NO_AUDIT: &str = "audit=0";
 
@@ -78,17 +83,18 @@ fn machine(ctx: &Ctx, app: &App, level: &Level, footing: Footing, initramfs: Pat
         initramfs,
         accelerator: None,
         counter: None,
-        memory_mib: app.memory_mib(),
+        // What is freed is kept back for a while where the use of it is looked for.
+        memory_mib: app.memory_mib() + if footing == Footing::Checked { 1024 } else { 0 },
         cpus: 1,
         forwards: vec![],
         cables: vec![],
         disk: None,
         debian: None,
         debugger: false,
-        patience: 1,
+        patience: if footing == Footing::Checked { 10 } else { 1 },
         append: match footing {
             Footing::Debian => vec![NO_AUDIT.to_owned()],
-            Footing::Full | Footing::Lean => vec![],
+            Footing::Full | Footing::Lean | Footing::Checked => vec![],
         },
     })
 }
