@@ -39,7 +39,7 @@ pub fn archives() -> Result<Vec<String>> {
 }
 
 /// Keeps the archives that are Debian's; one without a label may be, and a pool that lacks the file does no harm.
-fn parse_archives(listing: &str) -> Vec<String> {
+pub fn parse_archives(listing: &str) -> Vec<String> {
     let mut archives: Vec<String> = Vec::new();
     for line in listing.lines() {
         let (uri, label) = line.split_once('\t').unwrap_or((line, ""));
@@ -53,7 +53,7 @@ fn parse_archives(listing: &str) -> Vec<String> {
 }
 
 /// The archives in a list of what `apt-get update` would download: `'ARCHIVE/dists/SUITE/InRelease' NAME SIZE`.
-fn parse_updates(listing: &str) -> Vec<String> {
+pub fn parse_updates(listing: &str) -> Vec<String> {
     let mut archives: Vec<String> = Vec::new();
     for line in listing.lines().filter(|line| line.contains("/InRelease'")) {
         if let Some((archive, _)) = line.trim_start_matches('\'').split_once("/dists/") {

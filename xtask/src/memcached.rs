@@ -111,7 +111,8 @@ impl Client {
     }
 }
 
-fn decode(from: &mut impl BufRead) -> Result<Reply> {
+/// The next reply.
+pub fn decode(from: &mut impl BufRead) -> Result<Reply> {
     let (mut values, mut stats) = (Vec::new(), Vec::new());
     loop {
         let line = read_line(from)?;

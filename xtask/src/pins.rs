@@ -1,7 +1,7 @@
 //! `cargo xtask pins`: what is pinned, what Debian has by now, and moving a pin to it.
 
 mod file;
-mod listing;
+pub mod listing;
 
 use crate::apt::PrivateApt;
 use crate::columns;

@@ -3,12 +3,14 @@
 use crate::net;
 use anyhow::{Context, Result, bail};
 use std::fmt;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
 /// The largest reply taken: Redis's own limit for a string.
 const MAX_BYTES: usize = 512 << 20;
+/// How deep arrays stand in arrays in any answer that a test asks for, and more.
+const MAX_DEPTH: usize = 16;
 
 /// One reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +90,13 @@ pub fn encode(words: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-fn decode(from: &mut impl BufRead) -> Result<Reply> {
+/// The next reply.
+pub fn decode(from: &mut impl BufRead) -> Result<Reply> {
+    decode_within(from, 0)
+}
+
+/// The next reply, which stands in `depth` arrays.
+fn decode_within(from: &mut dyn BufRead, depth: usize) -> Result<Reply> {
     let mut line = String::new();
     anyhow::ensure!(from.read_line(&mut line)? > 0, "the server closed the connection");
     let line = line.strip_suffix("\r\n").with_context(|| format!("reply line {line:?} does not end in CR LF"))?;
@@ -102,8 +110,10 @@ fn decode(from: &mut impl BufRead) -> Result<Reply> {
             Err(_) => Reply::Nil,
             Ok(size) if size > MAX_BYTES => bail!("a string of {size} bytes; at most {MAX_BYTES} were expected"),
             Ok(size) => {
-                let mut bytes = vec![0; size + 2];
-                from.read_exact(&mut bytes)?;
+                // As it comes: what is announced is not what arrives.
+                let mut bytes = Vec::new();
+                from.take(size as u64 + 2).read_to_end(&mut bytes)?;
+                anyhow::ensure!(bytes.len() == size + 2, "a string of {size} bytes ended after {}", bytes.len());
                 anyhow::ensure!(bytes.ends_with(b"\r\n"), "a string of {size} bytes does not end in CR LF");
                 bytes.truncate(size);
                 Reply::Bulk(bytes)
@@ -111,7 +121,8 @@ fn decode(from: &mut impl BufRead) -> Result<Reply> {
         },
         "*" => match usize::try_from(number()?) {
             Err(_) => Reply::Nil,
-            Ok(count) => Reply::Array((0..count).map(|_| decode(from)).collect::<Result<_>>()?),
+            Ok(_) if depth == MAX_DEPTH => bail!("arrays in more than {MAX_DEPTH} arrays"),
+            Ok(count) => Reply::Array((0..count).map(|_| decode_within(from, depth + 1)).collect::<Result<_>>()?),
         },
         _ => bail!("reply of unknown kind `{kind}`; one of + - : $ * was expected"),
     })
@@ -147,5 +158,7 @@ mod tests {
         assert!(reply("HTTP/1.1 200 OK\r\n").is_err());
         assert!(reply("$5\r\nab").is_err());
         assert!(reply("$99999999999\r\n").is_err());
+        assert!(reply("$500000000\r\nab\r\n").is_err());
+        assert!(reply(&"*1\r\n".repeat(100_000)).unwrap_err().to_string().contains("arrays in more than 16"));
     }
 }

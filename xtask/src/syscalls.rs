@@ -29,7 +29,7 @@ pub fn read(kernel: &Path) -> Result<Vec<Syscall>> {
 }
 
 /// The 64-bit calls of the table, with their argument counts from the prototypes in the header.
-fn parse(table: &str, header: &str) -> Result<Vec<Syscall>> {
+pub fn parse(table: &str, header: &str) -> Result<Vec<Syscall>> {
     let counts = argument_counts(header);
     let mut calls = Vec::new();
     for line in table.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {

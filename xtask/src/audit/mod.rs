@@ -97,7 +97,8 @@ pub fn audit(path: &Path, exports: Option<&Path>) -> Result<Vec<Finding>> {
     }
 }
 
-fn audit_object(path: &Path, data: &[u8], exports: Option<&Path>) -> Result<Vec<Finding>> {
+/// Every reason against what is in a file, which is named `path`.
+pub fn audit_object(path: &Path, data: &[u8], exports: Option<&Path>) -> Result<Vec<Finding>> {
     let file: ElfFile64 = ElfFile64::parse(data).with_context(|| format!("reading {} as an object", path.display()))?;
     let mut findings = sections::check(&file).with_context(|| format!("reading {}", path.display()))?;
     findings.extend(relocations::check(&file)?);

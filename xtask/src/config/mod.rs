@@ -13,11 +13,11 @@ pub use app::{App, AppBuild, CXX, FOLDER, Guest, MEMORY_MIB, Parties, RawApp, Re
 pub use commands::Commands;
 pub use footing::Footing;
 pub use kernel::KernelPin;
-pub use level::{KernelFlavour, Level, LevelOptions};
-pub use library::Library;
+pub use level::{KernelFlavour, Level, LevelOptions, RawLevel};
 #[cfg(test)]
 pub use library::LibraryBuild;
-pub use package::{Check, Package, PackageProgram};
+pub use library::{Library, RawLibrary};
+pub use package::{Check, Package, PackageProgram, RawPackage};
 pub use source::Source;
 
 use crate::failure::Failure;
@@ -42,7 +42,7 @@ pub fn load<R: DeserializeOwned, T>(path: &Path, validate: impl FnOnce(R) -> Res
 }
 
 /// Parses TOML; the error is on one line and keeps the place.
-fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
+pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
     toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start.min(text.len()));
         let line = text[..start].matches('\n').count() + 1;

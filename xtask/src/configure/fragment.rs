@@ -57,7 +57,7 @@ pub fn read(files: &[PathBuf]) -> Result<Vec<Request>> {
 }
 
 /// Parses one fragment: `CONFIG_X=value`, blank lines and comments, nothing else.
-fn parse(file: &Path, text: &str) -> Result<Vec<Request>> {
+pub fn parse(file: &Path, text: &str) -> Result<Vec<Request>> {
     let mut requests = Vec::new();
     for (index, line) in text.lines().map(str::trim).enumerate() {
         if line.is_empty() || line.starts_with('#') {

@@ -54,7 +54,8 @@ impl Inputs {
         Ok(Inputs::of_text(&String::from_utf8_lossy(section.data()?)))
     }
 
-    fn of_text(text: &str) -> Self {
+    /// Reads what [`Self::text`] wrote.
+    pub fn of_text(text: &str) -> Self {
         let piece = |line: &str| {
             let mut words = line.splitn(4, ' ');
             let section = words.next()?.to_owned();
@@ -76,8 +77,9 @@ impl Inputs {
 
     /// The object that a place in a section came from.
     pub fn object(&self, section: &str, offset: u64) -> Option<&str> {
-        let holds =
-            |piece: &&Piece| piece.section == section && (piece.start..piece.start + piece.size).contains(&offset);
+        let holds = |piece: &&Piece| {
+            piece.section == section && offset.checked_sub(piece.start).is_some_and(|at| at < piece.size)
+        };
         self.0.iter().find(holds).map(|piece| piece.object.as_str())
     }
 }

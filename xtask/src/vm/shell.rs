@@ -83,7 +83,7 @@ impl Shell {
 }
 
 /// The output, once the mark and its line end are there. The mark may follow output that has no line end.
-fn parse(seen: &str) -> Option<Output> {
+pub fn parse(seen: &str) -> Option<Output> {
     let (text, rest) = seen.rsplit_once(MARK)?;
     let (status, _) = rest.split_once('\n')?;
     let status = status.trim().parse().ok()?;
