@@ -95,7 +95,7 @@ impl Cache {
         if done.is_dir() {
             return Ok(done);
         }
-        let _lock = self.lock(&format!("{kind}-{key}"))?;
+        let _lock = self.lock(&format!("{kind}-{key}"))?.inherited()?;
         if done.is_dir() {
             return Ok(done);
         }
@@ -115,7 +115,7 @@ impl Cache {
     /// Opens the work directory of `kind` and `key`, waiting until nobody else works there.
     pub fn work(&self, kind: &str, key: &Key) -> Result<WorkDir> {
         let name = format!("{kind}-{key}");
-        let lock = self.lock(&name)?;
+        let lock = self.lock(&name)?.inherited()?;
         let path = self.root.join("work").join(&name);
         fs::create_dir_all(&path).with_context(|| format!("creating {}", path.display()))?;
         Ok(WorkDir { path, _lock: lock })

@@ -41,7 +41,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         return Err(Failure::usage(
             format!("no test's name contains `{}`", args.filter),
             "names begin with unit/, nix/, packages/NAME/, programs/LEVEL/, order/APP/, differential/APP/LEVEL/, reproduce/, \
-             tools/LEVEL/, userland/LEVEL/, security/LEVEL/, faults/byb/, or LEVEL/smpN/ as in byb/smp1/redis/ping",
+             tools/LEVEL/, userland/LEVEL/, security/LEVEL/, faults/byb/, robustness/, or LEVEL/smpN/ as in byb/smp1/redis/ping",
         ));
     }
     anyhow::ensure!(tally.failed == 0, "{} tests failed", tally.failed);

@@ -13,6 +13,7 @@ mod parties;
 mod programs;
 mod redis;
 mod requests;
+mod robustness;
 mod security;
 mod server;
 mod together;
@@ -27,7 +28,7 @@ use anyhow::Result;
 const SUITES: &[&str] = &["behaviour", "redis", "memcached", "hello-rs", "echo-rs", "together", "parties"];
 
 /// What the names of tests begin with.
-const GROUPS: [&str; 19] = [
+const GROUPS: [&str; 20] = [
     "unit",
     "nix",
     "linux",
@@ -47,6 +48,7 @@ const GROUPS: [&str; 19] = [
     "security",
     "compatibility",
     "faults",
+    "robustness",
 ];
 
 /// Counts outcomes and prints each as it comes.
@@ -204,6 +206,10 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
     // Boots one machine fifty times.
     if tally.filter.starts_with("faults") {
         faults::run(ctx, "byb", tally);
+    }
+    // Builds again and again what it kills.
+    if tally.filter.starts_with("robustness") {
+        robustness::run(ctx, tally)?;
     }
     // On the kernel of the distribution, for its boundaries.
     if tally.filter.starts_with("security") {

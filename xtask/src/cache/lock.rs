@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ const TRY_PERIOD: Duration = Duration::from_millis(10);
 /// Held until dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -45,7 +46,17 @@ impl Lock {
         file.set_len(0)?;
         file.rewind()?;
         writeln!(file, "process {}", std::process::id())?;
-        Ok(Lock { _file: file })
+        Ok(Lock { file })
+    }
+
+    /// Has what this process starts hold the lock, too: a killed `xtask` may leave a compiler behind for a moment, and nobody
+    /// is to build in the same place before that one has ended. Not for locks under which a daemon may be started.
+    pub fn inherited(self) -> Result<Self> {
+        // SAFETY: the descriptor is open, and the call touches no memory.
+        if unsafe { libc::fcntl(self.file.as_raw_fd(), libc::F_SETFD, 0) } != 0 {
+            return Err(std::io::Error::last_os_error()).context("letting children inherit a lock");
+        }
+        Ok(self)
     }
 
     /// Tries for a moment.
@@ -86,5 +97,22 @@ mod tests {
         assert_eq!(held, format!("kernel (process {})", std::process::id()));
         drop(lock);
         assert_eq!(Lock::any_held(dir.path()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_lock_lasts_until_what_its_holder_started_has_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = Lock::take(dir.path(), "kernel").unwrap().inherited().unwrap();
+        let mut compiler = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        drop(lock);
+        assert!(Lock::any_held(dir.path()).unwrap().is_some());
+        drop(compiler.stdin.take());
+        compiler.wait().unwrap();
+        // Tests in other threads start programs, too, which have it until their exec.
+        let free = (0..100).any(|_| {
+            std::thread::sleep(TRY_PERIOD);
+            Lock::any_held(dir.path()).unwrap().is_none()
+        });
+        assert!(free, "still held");
     }
 }
