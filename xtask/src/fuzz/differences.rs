@@ -21,7 +21,7 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({}) gives {}; a process of linux gets {}", self.name, self.arguments, self.found, self.expected)
+        write!(f, "{}({}) gives {}; an ordinary process gets {}", self.name, self.arguments, self.found, self.expected)
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
         let difference = first(&calls(&[0, 9, 9]), &calls(&[0, 0, 9]), &names).unwrap();
         assert_eq!(
             difference.to_string(),
-            "close(1 2) gives 0; a process of linux gets Bad file descriptor (os error 9)"
+            "close(1 2) gives 0; an ordinary process gets Bad file descriptor (os error 9)"
         );
         let shorter = first(&calls(&[0, 9]), &calls(&[0]), &names).unwrap();
         assert_eq!(shorter.found, "the end");
