@@ -71,7 +71,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         for (at, batches) in others.iter().enumerate() {
             add(&mut tallies[at + 1], batches);
             for (expected, found) in reference.iter().zip(batches) {
-                if found.leaks > 0 {
+                // Every machine has its kernel elsewhere: what all of them have is no address but a number that was passed in.
+                if found.leaks > 0 && found.leaked != expected.leaked {
                     findings.push(format!(
                         "{}: batch {} left {:#x} in memory",
                         targets[at + 1].name,
