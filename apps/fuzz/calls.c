@@ -136,7 +136,7 @@ static const struct call calls[] = {
 	{ 139, "??????" }, /* sysfs */
 	{ 140, "nszzzz" }, /* getpriority */
 	{ 143, "swzzzz" }, /* sched_getparam */
-	{ 145, "??????" }, /* sched_getscheduler */
+	{ 145, "szzzzz" }, /* sched_getscheduler */
 	{ 146, "??????" }, /* sched_get_priority_max */
 	{ 147, "??????" }, /* sched_get_priority_min */
 	{ 148, "swzzzz" }, /* sched_rr_get_interval */
@@ -199,7 +199,7 @@ static const struct call calls[] = {
 	{ 248, "??????" }, /* add_key */
 	{ 249, "??????" }, /* request_key */
 	{ 250, "??????" }, /* keyctl */
-	{ 252, "??????" }, /* ioprio_get */
+	{ 252, "nszzzz" }, /* ioprio_get */
 	{ 253, "??????" }, /* inotify_init */
 	{ 254, "??????" }, /* inotify_add_watch */
 	{ 255, "??????" }, /* inotify_rm_watch */
