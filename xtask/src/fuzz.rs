@@ -72,7 +72,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
             add(&mut tallies[at + 1], batches);
             for (expected, found) in reference.iter().zip(batches) {
                 // Every machine has its kernel elsewhere: what all of them have is no address but a number that was passed in.
-                if found.leaks > 0 && found.leaked != expected.leaked {
+                if found.leaks > 0 && (found.leaks, found.leaked) != (expected.leaks, expected.leaked) {
                     findings.push(format!(
                         "{}: batch {} left {:#x} in memory",
                         targets[at + 1].name,
