@@ -30,11 +30,6 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// The figure that rules look at.
-    pub fn median(&self, name: &str) -> Option<u64> {
-        self.counts.get(name).map(|count| count.median)
-    }
-
     /// The counts as samples of a record. The program has reduced its batches to two values each.
     pub fn samples(&self, app: &str) -> Vec<Sample> {
         let sample = |name: &str, batches: &str, count: u64| {

@@ -1,6 +1,6 @@
 //! The file `bench.toml` of an application: what its counts are held to.
 
-use super::{Measured, Place};
+use super::{Count, Measured, Place};
 use crate::bench::parties;
 use crate::counting::Requests;
 use crate::repo::Repo;
@@ -61,6 +61,9 @@ struct Ledger {
     /// Instructions an ordinary process may pay more on the patched kernel.
     max_extra: u64,
     counts: Vec<String>,
+    /// Which figure is compared; the median by default.
+    #[serde(default)]
+    figure: Figure,
 }
 
 fn one() -> u64 {
@@ -192,15 +195,17 @@ impl Rules {
             _ if !left_out.is_empty() => return vec![],
             _ => return self.ledger.iter().map(Ledger::without_runs).collect(),
         };
-        let entries = self.ledger.iter().flat_map(|entry| entry.counts.iter().map(|count| (count, entry.max_extra)));
-        let judge = |(count, max_extra): (&String, u64)| {
-            let (holds, text) = match (vanilla.median(count), beside.median(count)) {
+        let entries = self.ledger.iter().flat_map(|entry| entry.counts.iter().map(move |count| (count, entry)));
+        let judge = |(count, entry): (&String, &Ledger)| {
+            let max_extra = entry.max_extra;
+            let of = |run: &Measured| run.counts.get(count).map(|both| entry.figure.of(both));
+            let (holds, text) = match (of(vanilla), of(beside)) {
                 (Some(vanilla), Some(got)) => {
                     (got <= vanilla + max_extra, format!("{got}, {max_extra} more than {vanilla} at most"))
                 }
                 _ => (false, format!("{} or {} printed no such count", vanilla.label, beside.label)),
             };
-            let text = format!("{} against {}: {text}", beside.label, vanilla.label);
+            let text = format!("{} against {}: {text}{}", beside.label, vanilla.label, entry.figure.note());
             Verdict { kind: Kind::Ledger, count: count.clone(), holds, text }
         };
         entries.map(judge).collect()
@@ -231,10 +236,24 @@ fn figure(runs: &[Measured], level: &str, count: &str, which: Figure) -> Result<
     let run = runs.iter().find(|run| run.place != Place::Beside && run.label == level);
     let run = run.ok_or(format!("level {level} was not measured"))?;
     let both = run.counts.get(count).ok_or(format!("level {level} printed no count `{count}`"))?;
-    Ok(match which {
-        Figure::Median => both.median,
-        Figure::Min => both.min,
-    })
+    Ok(which.of(both))
+}
+
+impl Figure {
+    fn of(self, count: &Count) -> u64 {
+        match self {
+            Figure::Median => count.median,
+            Figure::Min => count.min,
+        }
+    }
+
+    /// What a verdict says of a figure that is not the usual one.
+    fn note(self) -> &'static str {
+        match self {
+            Figure::Median => "",
+            Figure::Min => " (the minimum of the batches)",
+        }
+    }
 }
 
 impl Ledger {
@@ -274,9 +293,7 @@ impl Order {
         if self.margin != 1 {
             text.push_str(&format!(" (each by {} or more)", self.margin));
         }
-        if self.figure == Figure::Min {
-            text.push_str(" (the minimum of the batches)");
-        }
+        text.push_str(self.figure.note());
         Some(Verdict { kind: Kind::Order, count: count.to_owned(), holds, text })
     }
 }

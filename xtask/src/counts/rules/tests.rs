@@ -85,6 +85,24 @@ fn an_order_may_compare_minimums() {
 }
 
 #[test]
+fn a_ledger_may_compare_minimums() {
+    let rules: Rules = toml::from_str(&RULES.replace("max_extra = 2", "max_extra = 2\nfigure = \"min\"")).unwrap();
+    let judged = |process| {
+        let mut runs = runs();
+        runs[5].counts.insert("getppid".to_owned(), process);
+        let verdicts = rules.judge(&runs, &LeftOut::new());
+        verdicts.into_iter().find(|verdict| verdict.kind == Kind::Ledger).unwrap()
+    };
+    let verdict = judged(Count { min: 219, median: 300 });
+    assert!(verdict.holds);
+    insta::assert_snapshot!(
+        verdict.text,
+        @"process against linux: 219, 2 more than 217 at most (the minimum of the batches)"
+    );
+    assert!(!judged(Count { min: 220, median: 217 }).holds);
+}
+
+#[test]
 fn a_level_that_is_not_cheaper_breaks_the_order() {
     let mut runs = runs();
     runs[2] = run("byb", Place::Linked, 198, 1070);
