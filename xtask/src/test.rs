@@ -14,7 +14,7 @@ pub struct Args {
     /// Only tests whose names contain this, such as `byb/` or `redis` or `unit/`.
     #[arg(default_value = "")]
     filter: String,
-    /// Unit tests, and machines at level byb with one CPU only.
+    /// Unit tests, and machines at level byb with one CPU only; of the flake, what needs no kernel built in the sandbox.
     #[arg(long)]
     quick: bool,
 }
@@ -28,7 +28,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     interrupt::catch();
     // Many builds in a sandbox: only when asked for.
     if args.filter.starts_with("nix") {
-        nix::test::run(ctx, &mut tally)?;
+        nix::test::run(ctx, args.quick, &mut tally)?;
     } else {
         vmtest::run(ctx, args.quick, &mut tally)?;
     }

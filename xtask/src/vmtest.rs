@@ -178,7 +178,9 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
     // Two more kernels, so only when asked for.
     if tally.filter.starts_with("lean") {
         for level in ["linux", "byb"] {
-            lean::run(ctx, level, tally);
+            if (!quick || level == "byb") && !interrupt::requested() {
+                lean::run(ctx, level, tally);
+            }
         }
     }
     // Builds programs of others, so only when asked for.
