@@ -119,7 +119,8 @@ pub fn missing_tools(ctx: &Ctx) -> Result<String> {
     }
     let mut command = trial.command()?;
     command.env("PATH", &tools).args(["--no-install", "build", "microbench", "--level", "byb"]);
-    refused(&trial.output(&mut command, DEADLINE)?, "make", "make")?;
+    let install = "apt-get install --no-install-recommends make\n";
+    refused(&trial.output(&mut command, DEADLINE)?, "this machine lacks make", install)?;
     ensure!(trial.find("")?.is_none(), "something was built without make");
 
     let broken = tools.join("qemu-system-x86_64");
