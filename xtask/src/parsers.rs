@@ -8,7 +8,7 @@ use crate::ldwrap::Inputs;
 use crate::record::Guest;
 use crate::soak::accounts::Accounts;
 use crate::symbols::Frames;
-use crate::vm::{console, shell};
+use crate::vm::{console, messages, shell};
 use crate::{apt, audit, configure, memcached, pins, program, resp, syscalls};
 use std::io::Cursor;
 use std::path::Path;
@@ -75,8 +75,8 @@ pub fn frames(bytes: &[u8]) {
 
 /// The guest's console, and the shell in it.
 pub fn console(bytes: &[u8]) {
+    messages::lines(bytes).iter().for_each(|line| drop(console::event(&line.text())));
     let text = text(bytes);
-    text.lines().for_each(|line| drop(console::event(line)));
     let _ = shell::parse(&text);
 }
 
@@ -141,7 +141,7 @@ mod tests {
             "fragment" => vec![repository("kernel/config/checked.config")],
             "elf" | "frames" => vec![object()],
             "console" => texts(&[
-                "UKL-READY tcp 6379\r\nukl: level=byb cpl=0 pid=63\n[    1.5] WARNING: CPU: 0\nUKL-EXIT status=139\n",
+                "UKL-READY tcp 6379\r\nukl: level=byb cpl=0 pid=63\nh[    1.500000] WARNING: CPU: 0\nUKL-EXIT status=139\n",
                 "UKL-BESIDE memcached status=1\nUKL-PROTECTION on: smap off: pti\nout\r\nUKL-DONE 0\r\n",
             ]),
             "protocols" => texts(&[

@@ -145,7 +145,8 @@ pub fn arguments(machine: &Machine) -> Vec<String> {
 /// it off, and the guest is to be the hard case.
 fn command_line(machine: &Machine) -> String {
     // A busy host keeps an emulated timer from ticking in time, which the kernel would take for broken hardware.
-    let mut words = vec!["console=ttyS0", "panic=-1", "pti=on", "no_timer_check"];
+    // The time at their beginning tells the kernel's messages from what the application prints.
+    let mut words = vec!["console=ttyS0", "printk.time=1", "panic=-1", "pti=on", "no_timer_check"];
     if machine.counter.is_some() {
         // Functions lie where the image says, and every process at the same addresses each time.
         words.extend(["nokaslr", "norandmaps"]);
@@ -212,7 +213,10 @@ mod tests {
         let after = |option: &str| &alike[alike.iter().position(|word| word == option).unwrap() + 1];
         assert_eq!(after("-plugin"), "/p/c.so,spec=/s,,1,out=/r");
         assert_eq!((after("-seed").as_str(), after("-rtc").as_str()), ("1", "base=2026-01-01,clock=vm"));
-        assert_eq!(after("-append"), "console=ttyS0 panic=-1 pti=on no_timer_check nokaslr norandmaps UKL_KEEP=1");
+        assert_eq!(
+            after("-append"),
+            "console=ttyS0 printk.time=1 panic=-1 pti=on no_timer_check nokaslr norandmaps UKL_KEEP=1"
+        );
         assert!(!alike.iter().any(|word| word.contains("virtio")), "{alike:?}");
     }
 

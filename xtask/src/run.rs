@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::qemu::Accelerator;
 use crate::vm::console::Event;
 use crate::vm::disk::{self, Disk};
+use crate::vm::messages::{self, Line};
 use crate::vm::{Plan, Vm, interrupt};
 use crate::{doctor, net, program, smoke, userland};
 use anyhow::{Context, Result};
@@ -235,7 +236,7 @@ fn serve(app: &App, plan: &Plan, ways_in: Option<&userland::WaysIn>, vm: &mut Vm
 /// Waits for an application that runs to its end, prints what it printed, and returns its status.
 pub fn finish(vm: &mut Vm) -> Result<i32> {
     vm.wait_for("the application to end", READY_DEADLINE, |event| matches!(event, Event::Exit(_)))?;
-    print!("{}", application_output(&std::fs::read_to_string(&vm.log)?));
+    print!("{}", application_output(&std::fs::read(&vm.log)?));
     vm.wait_end(Duration::from_secs(20))?;
     if let Some(line) = vm.trouble() {
         return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
@@ -250,10 +251,10 @@ pub fn exit_status(vm: &Vm) -> Option<i32> {
     })
 }
 
-/// What lies between init's marks on the console, without carriage returns. The last line break is init's.
-fn application_output(log: &str) -> String {
-    let log = log.replace('\r', "");
-    let lines = log.lines().skip_while(|line| *line != "UKL-START").skip(1);
+/// What processes printed between init's marks on the console. The last line break is init's.
+fn application_output(log: &[u8]) -> String {
+    let lines = messages::lines(log).into_iter().filter(|line| matches!(line, Line::Process(_)));
+    let lines = lines.map(|line| line.text()).skip_while(|line| line != "UKL-START").skip(1);
     lines.take_while(|line| !line.starts_with("UKL-EXIT ")).collect::<Vec<_>>().join("\n")
 }
 
@@ -263,9 +264,9 @@ mod tests {
 
     #[test]
     fn only_the_application_is_printed() {
-        let log =
-            "Linux version\r\nUKL-START\r\nukl: level=byb cpl=0 pid=43\r\nhello\r\n\r\nUKL-EXIT status=0\r\nreboot\r\n";
+        let log = b"Linux version\r\nUKL-START\r\nukl: level=byb cpl=0 pid=43\r\nhel[    2.345678] random: crng init done\r\nlo\r\n\r\n\
+                    UKL-EXIT status=0\r\nreboot\r\n";
         assert_eq!(application_output(log), "ukl: level=byb cpl=0 pid=43\nhello\n");
-        assert_eq!(application_output("panic\n"), "");
+        assert_eq!(application_output(b"panic\n"), "");
     }
 }

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod console;
 pub mod disk;
 pub mod interrupt;
+pub mod messages;
 pub mod shell;
 
 use crate::cache::Scratch;
@@ -80,7 +81,7 @@ pub struct Vm {
     sockets: Sockets,
     patience: u32,
     offset: u64,
-    partial: Vec<u8>,
+    lines: messages::Lines,
     /// What the console said so far, oldest first.
     pub events: Vec<Event>,
     // Dropped after QEMU has been killed.
@@ -170,7 +171,7 @@ impl Vm {
             sockets,
             patience: plan.patience,
             offset: 0,
-            partial: Vec::new(),
+            lines: messages::Lines::default(),
             events: Vec::new(),
             connection,
             _claim: claim,
@@ -255,11 +256,7 @@ impl Vm {
         file.seek(SeekFrom::Start(self.offset))?;
         let mut bytes = Vec::new();
         self.offset += file.read_to_end(&mut bytes)? as u64;
-        self.partial.extend(bytes);
-        while let Some(end) = self.partial.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.partial.drain(..=end).collect();
-            self.events.extend(console::event(String::from_utf8_lossy(&line).trim_end()));
-        }
+        self.events.extend(self.lines.take(&bytes).iter().filter_map(|line| console::event(line.text().trim_end())));
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use super::machine::{self, Machine};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::vm::console::{self, Event};
-use crate::vm::{clock, interrupt};
+use crate::vm::{clock, interrupt, messages};
 use crate::{net, process, qemu};
 use anyhow::{Context, Result, ensure};
 use std::path::PathBuf;
@@ -118,7 +118,8 @@ impl Guest {
 
     /// What the console told the host.
     pub fn events(&self) -> Result<Vec<Event>> {
-        Ok(self.console()?.lines().filter_map(console::event).collect())
+        let lines = messages::lines(self.console()?.as_bytes());
+        Ok(lines.iter().filter_map(|line| console::event(&line.text())).collect())
     }
 
     /// Fails when the machine has ended or the kernel complained.

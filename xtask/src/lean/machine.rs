@@ -59,7 +59,7 @@ fn command_line(machine: &Machine) -> String {
     }
     words.push(match (&machine.console, machine.counting) {
         (Some(_), true) => "console=ttyS0 ignore_loglevel printk.time=1 initcall_debug".to_owned(),
-        (Some(_), false) => "console=ttyS0".to_owned(),
+        (Some(_), false) => "console=ttyS0 printk.time=1".to_owned(),
         (None, _) => "quiet 8250.nr_uarts=0".to_owned(),
     });
     words.join(" ")

@@ -3,6 +3,7 @@
 use crate::config::App;
 use crate::failure::Failure;
 use crate::vm::console::{self, Event};
+use crate::vm::messages::{Line, Lines};
 use crate::vm::{Vm, interrupt};
 use anyhow::{Context, Result};
 use std::io::{Read, Seek, SeekFrom};
@@ -82,8 +83,7 @@ pub fn printed(log: &[u8]) -> String {
 struct Output {
     started: bool,
     ended: bool,
-    /// The beginning of a line.
-    rest: Vec<u8>,
+    lines: Lines,
     /// Whether a line break is owed: init's mark begins with one that is not the application's.
     pending: bool,
 }
@@ -99,40 +99,30 @@ impl Output {
     /// Takes what the console printed since the last call.
     fn take(&mut self, bytes: &[u8]) -> Part {
         let mut part = Part::default();
-        self.rest.extend(bytes.iter().filter(|byte| **byte != b'\r'));
-        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.rest.drain(..=end).take(end).collect();
+        for line in self.lines.take(bytes) {
             self.line(&line, &mut part);
         }
         part
     }
 
-    fn line(&mut self, line: &[u8], part: &mut Part) {
-        let text = String::from_utf8_lossy(line);
-        match console::event(&text) {
-            Some(Event::Start) if !self.started => self.started = true,
+    fn line(&mut self, line: &Line, part: &mut Part) {
+        let text = line.text();
+        match (console::event(&text), line) {
+            (Some(Event::Start), _) if !self.started => self.started = true,
             _ if !self.started || self.ended => {}
-            Some(Event::Exit(_)) => self.ended = true,
-            Some(Event::Banner(_) | Event::Trouble(_)) => part.others.extend(format!("{text}\n").bytes()),
-            _ if is_kernels(&text) => part.others.extend(format!("{text}\n").bytes()),
-            _ => {
+            (Some(Event::Exit(_)), _) => self.ended = true,
+            (Some(Event::Banner(_) | Event::Trouble(_)), _) | (_, Line::Kernel(_)) => {
+                part.others.extend(format!("{text}\n").bytes());
+            }
+            (_, Line::Process(bytes)) => {
                 if self.pending {
                     part.application.push(b'\n');
                 }
-                part.application.extend(line);
+                part.application.extend(bytes);
                 self.pending = true;
             }
         }
     }
-}
-
-/// A message of the kernel begins with its time: `[    2.345678] `.
-fn is_kernels(line: &str) -> bool {
-    let time = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")).map(|(time, _)| time.trim_start());
-    time.and_then(|time| time.split_once('.')).is_some_and(|(seconds, micros)| {
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        digits(seconds) && micros.len() == 6 && digits(micros)
-    })
 }
 
 #[cfg(test)]
@@ -153,8 +143,8 @@ mod tests {
 
     #[test]
     fn the_applications_output_is_kept_apart_from_the_rest() {
-        let log = "Linux version\r\nUKL-START\r\nukl: level=byb cpl=0 pid=43\r\nhello\r\n[    2.345678] random: crng init \
-                   done\r\n[1.5] is mine\r\n\r\nUKL-EXIT status=0\r\nreboot\r\n";
+        let log = "Linux version\r\nUKL-START\r\nukl: level=byb cpl=0 pid=43\r\nhel[    2.345678] random: crng init \
+                   done\r\nlo\r\n[1.5] is mine\r\n\r\nUKL-EXIT status=0\r\nreboot\r\n";
         let (application, others) = whole(log);
         assert_eq!(application, "hello\n[1.5] is mine\n");
         assert_eq!(others, "ukl: level=byb cpl=0 pid=43\n[    2.345678] random: crng init done\n");
