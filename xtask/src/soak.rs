@@ -139,6 +139,7 @@ impl Machine {
         let mut vm = Vm::boot(ctx, &plan)?;
         eprintln!("booting; console: {}", vm.log.display());
         vm.wait_ready(READY_DEADLINE)?;
+        ways.wait_for_login(READY_DEADLINE)?;
         // Until what starts once has ended, and the neighbour is up.
         ways.run("while [ \"$(systemctl is-system-running)\" = starting ]; do sleep 1; done")?;
         smoke::wait_loaded(second).context("the second process of the linked-in Redis")?;

@@ -3,13 +3,16 @@
 use super::Keys;
 use crate::ctx::Ctx;
 use crate::net::{self, Forward};
-use crate::vm::Plan;
-use anyhow::Result;
+use crate::vm::{Plan, interrupt};
+use anyhow::{Context, Result};
 use std::fmt;
+use std::time::{Duration, Instant};
 
 /// Where sshd and the ordinary Redis listen in the guest; the latter leaves its own port to the application.
 pub const SSH_PORT: u16 = 22;
 pub const NEIGHBOUR_PORT: u16 = 6380;
+/// Between two attempts to log in.
+const LOGIN_PERIOD: Duration = Duration::from_secs(1);
 
 /// Ways into the guest.
 #[derive(Clone, Debug)]
@@ -27,6 +30,17 @@ impl WaysIn {
         plan.forwards.push(Forward { host: ways.ssh, guest: SSH_PORT });
         plan.forwards.push(Forward { host: ways.neighbour, guest: NEIGHBOUR_PORT });
         Ok(ways)
+    }
+
+    /// Waits until a login succeeds: the guest may be ready for the application's clients before its sshd listens.
+    pub fn wait_for_login(&self, deadline: Duration) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            match self.run("true") {
+                Err(_) if start.elapsed() < deadline && !interrupt::requested() => std::thread::sleep(LOGIN_PERIOD),
+                outcome => return outcome.map(drop).context("logging into the guest"),
+            }
+        }
     }
 
     /// Runs a command in the guest through ssh.
