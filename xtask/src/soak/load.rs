@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How many keys a connection has, and how long a value may be.
-const KEYS: u64 = 2000;
+const KEYS: u64 = 500;
 const VALUE_BYTES: usize = 2000;
 /// What is appended at a time, and up to which length.
 const PIECE: &str = "0123456789";
