@@ -13,7 +13,7 @@ pub mod requests;
 mod table;
 
 pub use figures::Figures;
-pub use plugin::{guest_program, load_generator};
+pub use plugin::{guest_program, host_program, load_generator};
 pub use requests::Requests;
 
 use crate::config::{App, Level};

@@ -77,14 +77,20 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a quiet query and returns what it prints; not echoed, because it changes nothing.
+/// Runs a quiet query and returns the text that it prints; not echoed, because it changes nothing.
 pub fn read(command: &mut Command) -> Result<String> {
+    let output = output(command)?;
+    String::from_utf8(output).with_context(|| format!("`{}` printed something that is not text", display(command)))
+}
+
+/// The same, with any bytes.
+pub fn output(command: &mut Command) -> Result<Vec<u8>> {
     let shown = display(command);
     let output =
         die_with_parent(command).stdin(Stdio::null()).output().with_context(|| format!("starting `{shown}`"))?;
     let stderr = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
     anyhow::ensure!(output.status.success(), "`{shown}` failed: {}: {stderr}", output.status);
-    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed something that is not text"))
+    Ok(output.stdout)
 }
 
 /// Echoes and runs a long command. Its output goes to `log`; the terminal gets a line every few seconds with the time

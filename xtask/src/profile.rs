@@ -6,6 +6,7 @@
 mod draw;
 mod guest;
 mod load;
+mod program;
 mod samples;
 mod stacks;
 mod unwind;
@@ -55,13 +56,13 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let mut profiles = Vec::new();
     for level in &levels {
         let profile = of_level(ctx, &app, level, &load)?;
-        write(&args.out, &app, &profile, &load)?;
+        write(ctx, &args.out, &app, &profile, &load)?;
         println!("{}", profile.stacks.shares(&app.name, &level.name));
         profiles.push(profile);
     }
     if let [first, second] = &profiles[..] {
         let picture = args.out.join(format!("difference-{}-{}.svg", first.level, second.level));
-        let svg = draw::difference(&app.name, &load, first, second)?;
+        let svg = draw::difference(ctx, &app.name, &load, first, second)?;
         save(&picture, &svg)?;
     }
     Ok(())
@@ -75,7 +76,7 @@ pub fn of_level(ctx: &Ctx, app: &App, level: &Level, load: &Load) -> Result<Prof
     let program = symbols::Program::new(app, level.kernel, &image.vmlinux, &executable)?;
     let (kernel, text) = symbols::kernel(&image.vmlinux)?;
     let place = unwind::Place { program: &program, kernel: &kernel, slide: recording.text.wrapping_sub(text) };
-    let stacks = Stacks::new(&samples::read(&recording.file)?, &place, &recording)?;
+    let stacks = Stacks::new(&samples::read(ctx, &recording.file)?, &place, &recording)?;
     if stacks.of_application() == 0 {
         return Err(Failure::new(
             format!("perf took no sample of {} at level {}", app.name, level.name),
@@ -86,9 +87,9 @@ pub fn of_level(ctx: &Ctx, app: &App, level: &Level, load: &Load) -> Result<Prof
 }
 
 /// A level's files.
-fn write(out: &Path, app: &App, profile: &Profile, load: &Load) -> Result<()> {
+fn write(ctx: &Ctx, out: &Path, app: &App, profile: &Profile, load: &Load) -> Result<()> {
     save(&out.join(format!("profile-{}.folded", profile.level)), profile.stacks.folded().as_bytes())?;
-    save(&out.join(format!("profile-{}.svg", profile.level)), &draw::picture(&app.name, load, profile)?)
+    save(&out.join(format!("profile-{}.svg", profile.level)), &draw::picture(ctx, &app.name, load, profile)?)
 }
 
 fn save(path: &Path, content: &[u8]) -> Result<()> {

@@ -31,6 +31,11 @@ pub fn guest_program(ctx: &Ctx, package: &str) -> Result<PathBuf> {
     cargo(ctx, &arguments, &format!("{GUEST_TARGET}/release/{package}"))
 }
 
+/// The program of a package of that name, for this machine.
+pub fn host_program(ctx: &Ctx, package: &str) -> Result<PathBuf> {
+    cargo(ctx, &["build", "--package", package], &format!("release/{package}"))
+}
+
 /// Runs cargo with the target folder that this program lies in, and returns what it made there.
 fn cargo(ctx: &Ctx, arguments: &[&str], product: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("finding this program's own file")?;

@@ -1,13 +1,13 @@
-//! What perf wrote.
+//! What perf wrote, as `ukl-profile samples` prints it.
 
-use anyhow::{Context, Result};
-use linux_perf_data::linux_perf_event_reader::{CpuMode, EventRecord, Regs, SampleRecord};
-use linux_perf_data::{PerfFileReader, PerfFileRecord};
-use std::collections::BTreeMap;
+use super::program;
+use crate::ctx::Ctx;
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
 use std::path::Path;
 
 /// A sample.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 pub struct Sample {
     pub pid: i32,
     /// The name of its thread.
@@ -16,64 +16,57 @@ pub struct Sample {
     pub kernel: Vec<u64>,
     /// The application's registers, by their numbers in DWARF.
     pub registers: Option<[Option<u64>; 17]>,
+    /// How many bytes of its stack follow.
+    stack_bytes: usize,
     /// Its stack from RSP up.
+    #[serde(skip)]
     pub stack: Vec<u8>,
 }
 
-/// The numbers that perf gives the registers (asm/perf_regs.h), in the order of those of DWARF.
-const ORDER: [u64; 17] = [0, 3, 2, 1, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23, 8];
-/// Numbers from here on in a call chain are marks: what follows belongs to the kernel, or to the program.
-const MARKS: u64 = -4095i64 as u64;
-const IN_KERNEL: u64 = -128i64 as u64;
+/// Reads all samples of perf's file.
+pub fn read(ctx: &Ctx, path: &Path) -> Result<Vec<Sample>> {
+    let printed = program::output(ctx, "samples", path)?;
+    parse(&printed).with_context(|| format!("reading the samples in {}", path.display()))
+}
 
-/// Reads all samples.
-pub fn read(path: &Path) -> Result<Vec<Sample>> {
-    let file = std::fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
-    let reading = || format!("reading {}", path.display());
-    let PerfFileReader { mut perf_file, mut record_iter } =
-        PerfFileReader::parse_file(std::io::BufReader::new(file)).with_context(reading)?;
-    let (mut samples, mut names) = (Vec::new(), BTreeMap::new());
-    while let Some(record) = record_iter.next_record(&mut perf_file).with_context(reading)? {
-        let PerfFileRecord::EventRecord { record, .. } = record else { continue };
-        match record.parse().with_context(reading)? {
-            EventRecord::Comm(comm) => {
-                names.insert(comm.tid, String::from_utf8_lossy(&comm.name.as_slice()).into_owned());
-            }
-            EventRecord::Sample(sample) => samples.push(new(&sample, &names)),
-            EventRecord::Lost(lost) => anyhow::bail!("perf lost {} samples: the guest was too slow for it", lost.count),
-            _ => {}
-        }
+/// A line of JSON for each sample, behind it the bytes of its stack.
+fn parse(mut printed: &[u8]) -> Result<Vec<Sample>> {
+    let mut samples = Vec::new();
+    while !printed.is_empty() {
+        let number = samples.len() + 1;
+        let end =
+            printed.iter().position(|byte| *byte == b'\n').with_context(|| format!("sample {number} has no end"))?;
+        let (line, rest) = (&printed[..end], &printed[end + 1..]);
+        let mut sample: Sample = serde_json::from_slice(line).with_context(|| format!("sample {number}"))?;
+        let (is, expected) = (rest.len(), sample.stack_bytes);
+        ensure!(is >= expected, "sample {number} has {is} bytes of stack instead of {expected}");
+        sample.stack = rest[..expected].to_vec();
+        printed = &rest[expected..];
+        samples.push(sample);
     }
     Ok(samples)
 }
 
-fn new(sample: &SampleRecord, names: &BTreeMap<i32, String>) -> Sample {
-    let (pid, tid) = (sample.pid.unwrap_or(-1), sample.tid.unwrap_or(-1));
-    let name = if tid == 0 { Some("idle".to_owned()) } else { names.get(&tid).cloned() };
-    let registers = |regs: &Regs| ORDER.map(|number| regs.get(number));
-    Sample {
-        pid,
-        comm: name.unwrap_or_else(|| format!("[{tid}]")),
-        kernel: kernel(sample),
-        registers: sample.user_regs.as_ref().map(registers),
-        stack: sample.user_stack.as_ref().map_or(vec![], |(bytes, used)| {
-            let bytes = bytes.as_slice();
-            bytes[..bytes.len().min(*used as usize)].to_vec()
-        }),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The kernel's part of the call chain.
-fn kernel(sample: &SampleRecord) -> Vec<u64> {
-    let mut kernel = Vec::new();
-    let mut inside = sample.cpu_mode == CpuMode::Kernel;
-    for at in 0..sample.callchain.as_ref().map_or(0, |chain| chain.len()) {
-        let Some(address) = sample.callchain.as_ref().and_then(|chain| chain.get(at)) else { break };
-        if address >= MARKS {
-            inside = address == IN_KERNEL;
-        } else if inside {
-            kernel.push(address);
-        }
+    const LINE: &str = r#"{"pid":7,"comm":"redis","kernel":[18446744073709551615],"registers":null,"stack_bytes":3}"#;
+
+    #[test]
+    fn a_stack_may_have_any_bytes() {
+        let printed = [LINE.as_bytes(), b"\n\n{\n", LINE.as_bytes(), b"\n\0\xff7"].concat();
+        let samples = parse(&printed).unwrap();
+        let stacks: Vec<_> = samples.iter().map(|sample| sample.stack.as_slice()).collect();
+        assert_eq!(stacks, [b"\n{\n", b"\0\xff7"]);
+        assert_eq!((samples[1].pid, samples[1].kernel[0]), (7, u64::MAX));
     }
-    kernel
+
+    #[test]
+    fn what_is_cut_off_is_told() {
+        let cut = parse(&[LINE.as_bytes(), b"\nab"].concat()).unwrap_err();
+        assert_eq!(cut.to_string(), "sample 1 has 2 bytes of stack instead of 3");
+        assert_eq!(parse(b"{").unwrap_err().to_string(), "sample 1 has no end");
+        assert!(format!("{:#}", parse(b"{}\n").unwrap_err()).starts_with("sample 1: missing field"));
+    }
 }
