@@ -66,6 +66,8 @@ enum Attempt {
         #[arg(value_enum)]
         what: open::Secret,
     },
+    /// Change how many descriptors a running process may have, as whoever may do that.
+    Descriptors { pid: i32, limit: u64 },
     /// Become a program under a restriction.
     Restrict {
         #[arg(value_enum)]
@@ -105,6 +107,7 @@ fn attempt(cli: Cli) -> anyhow::Result<Outcome> {
         Attempt::Forge { way, target, harmless } => forge::attempt(way, target, harmless),
         Attempt::Open { path } => open::for_writing(&path),
         Attempt::Learn { what } => open::learn(what),
+        Attempt::Descriptors { pid, limit } => touch::descriptors(nix::unistd::Pid::from_raw(pid), limit),
         Attempt::Restrict { by, folder, command } => {
             restrict::take_on(by, &folder)?;
             become_program(&command)

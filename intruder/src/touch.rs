@@ -66,14 +66,22 @@ pub fn attempt(way: Way, pid: Pid) -> Result<Outcome> {
         Way::Maps => Outcome::of_io(std::fs::read(proc("maps"))),
         Way::Auxiliary => Outcome::of_io(std::fs::read(proc("auxv"))),
         Way::Samples => samples(pid)?,
-        Way::Limit => {
-            let limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-            // SAFETY: the limit lives during the call; the old one is not asked for.
-            let result = unsafe { libc::prlimit(pid.as_raw(), libc::RLIMIT_CORE, &limit, std::ptr::null_mut()) };
-            Outcome::of_raw(result.into())
-        }
+        Way::Limit => limit(pid, libc::RLIMIT_CORE as _, 0),
         Way::Signal => Outcome::of(nix::sys::signal::kill(pid, None)),
     })
+}
+
+/// Lets a process have this many descriptors; those that it has stay open.
+pub fn descriptors(pid: Pid, number: u64) -> Result<Outcome> {
+    Ok(limit(pid, libc::RLIMIT_NOFILE as _, number))
+}
+
+/// The C libraries have different types for the number of a resource.
+fn limit(pid: Pid, resource: i32, value: u64) -> Outcome {
+    let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
+    // SAFETY: the limit lives during the call; the old one is not asked for.
+    let result = unsafe { libc::prlimit(pid.as_raw(), resource as _, &limit, std::ptr::null_mut()) };
+    Outcome::of_raw(result.into())
 }
 
 /// Lets go of it again.

@@ -5,7 +5,7 @@ mod writer;
 
 use super::Tally;
 use crate::config::{App, Level};
-use crate::counting::load_generator;
+use crate::counting::{guest_program, load_generator};
 use crate::ctx::Ctx;
 use crate::initramfs::ExtraFile;
 use crate::net::{self, Forward};
@@ -31,6 +31,8 @@ const DISK_MIB: u32 = 96;
 const DEADLINE: Duration = Duration::from_secs(120);
 /// The load generator in the guest.
 const LOAD_GENERATOR: &str = "/opt/bench/ukl-loadgen";
+/// `intruder/`, which can change another process's limits.
+const INTRUDER: &str = "/opt/bench/ukl-intruder";
 
 /// A machine with the server.
 struct Guest {
@@ -114,9 +116,12 @@ fn power_offs(ctx: &Ctx, level: &str, sync: &str, times: u32) -> Result<(u64, Op
 
 fn in_one_machine(ctx: &Ctx, level: &str, prefix: &str, tally: &mut Tally) -> Result<()> {
     let (app, level) = (ctx.repo.app("redis")?, ctx.repo.level(level)?);
-    let generator = load_generator(ctx)?;
-    let content = std::fs::read(&generator).with_context(|| format!("reading {}", generator.display()))?;
-    let extra = [ExtraFile { target: LOAD_GENERATOR.to_owned(), permissions: 0o755, content }];
+    let program = |target: &str, path: std::path::PathBuf| {
+        let content = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        Ok::<_, anyhow::Error>(ExtraFile { target: target.to_owned(), permissions: 0o755, content })
+    };
+    let extra =
+        [program(LOAD_GENERATOR, load_generator(ctx)?)?, program(INTRUDER, guest_program(ctx, "ukl-intruder")?)?];
     let mut plan = plan(ctx, &app, &level, ARGUMENTS[SYNC], &extra)?;
     let scratch = ctx.cache.scratch()?;
     let disk = disk::open(&scratch.path().join("data.img"), DISK_MIB)?;

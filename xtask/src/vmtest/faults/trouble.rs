@@ -1,6 +1,6 @@
 //! What may happen to a server in a machine that goes on.
 
-use super::{DEADLINE, Guest, LOAD_GENERATOR};
+use super::{DEADLINE, Guest, INTRUDER, LOAD_GENERATOR};
 use crate::resp::Client;
 use crate::vmtest::faults::writer::Writer;
 use anyhow::{Context, Result, ensure};
@@ -15,6 +15,7 @@ pub const TESTS: &[Test] = &[
     ("cpu-hotplug", hotplug),
     ("suspend-is-refused", suspend),
     ("10000-connections", connections),
+    ("no-descriptors", no_descriptors),
     ("out-of-memory", out_of_memory),
 ];
 
@@ -156,6 +157,47 @@ fn connections(guest: &mut Guest) -> Result<String> {
     ensure!(received >= COUNT, "the server has seen {received} connections; {COUNT} were expected");
     Ok(format!(
         "the connections that the server has seen ({received}) with {COUNT}; none was lost, and no request of them"
+    ))
+}
+
+/// While no descriptor is to be had, who is connected is served, and who connects waits until there is one.
+fn no_descriptors(guest: &mut Guest) -> Result<String> {
+    const WAITING: usize = 20;
+    const USUAL: u32 = 65_536;
+
+    let mut writer = Writer::new(6);
+    writer.writes(guest.port, 100)?;
+    let mut connected = Client::connect(guest.port, DEADLINE)?;
+    connected.text("SET before shortage")?;
+    let pid = guest.run("pidof redis-server")?;
+    let limit = |guest: &mut Guest, number: &str| {
+        let said = guest.run(&format!("{INTRUDER} descriptors {pid} {number}"))?;
+        ensure!(said == "done", "limiting the server to {number} descriptors was answered {said:?}");
+        Ok(())
+    };
+    let open = guest.run(&format!("ls /proc/{pid}/fd | wc -l"))?;
+    limit(guest, &open)?;
+    let mut waiting = (0..WAITING).map(|_| Client::connect(guest.port, DEADLINE)).collect::<Result<Vec<_>>>()?;
+    waiting.iter_mut().try_for_each(|client| client.send(&[b"PING"]))?;
+    guest.run(
+        "(for try in $(seq 600); do grep -q 'accept: No file descriptors available' /tmp/redis.log && exit 0; usleep 100000; done; exit 1)",
+    )
+    .context("waiting for the server to find no descriptor")?;
+    let during = connected.text("SET during shortage")?.to_string();
+    limit(guest, &USUAL.to_string())?;
+    let served =
+        waiting.iter_mut().map(Client::receive).collect::<Result<Vec<_>>>().context("with descriptors again")?;
+    let served = served.iter().filter(|answer| answer.to_string() == "PONG").count();
+    ensure!(
+        during == "OK" && served == WAITING,
+        "a write was answered {during:?}, and {served} of {WAITING} were served"
+    );
+    guest.restart()?;
+    writer.verify(guest.port)?;
+    let kept = Client::connect(guest.port, DEADLINE)?.text("GET during")?.to_string();
+    ensure!(kept == "shortage", "the write of that time is now {kept:?}");
+    Ok(format!(
+        "a write with {open} of {open} descriptors open ({during}) with what is there; {served} who waited with {WAITING}"
     ))
 }
 
