@@ -33,7 +33,7 @@ pub struct Args {
     /// Where the pictures and the folded stacks go.
     #[arg(long)]
     out: PathBuf,
-    /// A second level under the same load, and the difference to it.
+    /// A second level under the same load, and the differences between them.
     #[arg(long, value_name = "LEVEL")]
     against: Option<String>,
 }
@@ -61,9 +61,11 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         profiles.push(profile);
     }
     if let [first, second] = &profiles[..] {
-        let picture = args.out.join(format!("difference-{}-{}.svg", first.level, second.level));
-        let svg = draw::difference(ctx, &app.name, &load, first, second)?;
-        save(&picture, &svg)?;
+        // A picture shows only what its own level does, so what the other one does besides is in the second.
+        for (own, other) in [(first, second), (second, first)] {
+            let picture = args.out.join(format!("difference-{}-{}.svg", own.level, other.level));
+            save(&picture, &draw::difference(ctx, &app.name, &load, own, other)?)?;
+        }
     }
     Ok(())
 }
