@@ -14,7 +14,7 @@ mod unwind;
 use crate::config::{App, Level};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
-use crate::{app, doctor, link, symbols};
+use crate::{app, atomic, doctor, link, symbols};
 use anyhow::{Context, Result};
 use stacks::Stacks;
 use std::path::{Path, PathBuf};
@@ -95,7 +95,7 @@ fn write(ctx: &Ctx, out: &Path, app: &App, profile: &Profile, load: &Load) -> Re
 }
 
 fn save(path: &Path, content: &[u8]) -> Result<()> {
-    std::fs::write(path, content).with_context(|| format!("writing {}", path.display()))?;
+    atomic::write(path, content)?;
     println!("{}", path.display());
     Ok(())
 }
