@@ -79,6 +79,12 @@ impl Place<'_> {
                 part.complete = address == 0 || last;
                 return part;
             };
+            let start = |name: &str| STARTS.contains(&name);
+            if start(&function.name) && part.frames.last().is_some_and(|frame| start(&frame.name)) {
+                // A new thread has its creator's registers until it calls its function, and they lead to the same place again.
+                part.complete = true;
+                return part;
+            }
             // The short form has no hash.
             let name = format!("{:#}", rustc_demangle::demangle(&function.name));
             part.frames.push(Frame { name, kernel: false });
