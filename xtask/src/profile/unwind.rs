@@ -79,9 +79,7 @@ impl Place<'_> {
                 part.complete = address == 0 || last;
                 return part;
             };
-            let start = |name: &str| STARTS.contains(&name);
-            if start(&function.name) && part.frames.last().is_some_and(|frame| start(&frame.name)) {
-                // A new thread has its creator's registers until it calls its function, and they lead to the same place again.
+            if begins_again(&part.frames, &function.name) {
                 part.complete = true;
                 return part;
             }
@@ -117,5 +115,26 @@ impl Place<'_> {
     fn kernel_frame(&self, address: u64) -> Frame {
         let name = self.kernel.at(address).map_or_else(|| "[unknown]".to_owned(), |function| function.name.clone());
         Frame { name, kernel: true }
+    }
+}
+
+/// Whether a stack has ended although there seems to be a caller: a new thread has its creator's registers until it calls its function,
+/// and they lead to the same place again.
+fn begins_again(frames: &[Frame], caller: &str) -> bool {
+    STARTS.contains(&caller) && frames.last().is_some_and(|frame| STARTS.contains(&frame.name.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_has_no_start_for_its_caller() {
+        let frames = |name: &str| vec![Frame { name: name.to_owned(), kernel: false }];
+        assert!(begins_again(&frames("__clone"), "__clone"));
+        // Who makes a thread is in `__clone` as well, and has callers.
+        assert!(!begins_again(&frames("__clone"), "pthread_create"));
+        assert!(!begins_again(&frames("main"), "_start"));
+        assert!(!begins_again(&[], "__clone"));
     }
 }
