@@ -2,6 +2,7 @@
 
 mod descriptor;
 mod object;
+mod segments;
 
 use crate::app;
 use crate::cache::Key;
@@ -95,6 +96,8 @@ pub fn image_on(ctx: &Ctx, app: &App, level: &Level, footing: Footing) -> Result
 
 /// Where kbuild puts the bootable kernel.
 const BZIMAGE: &str = "arch/x86/boot/bzImage";
+/// What it unpacks: `vmlinux` without what only tools read.
+const UNPACKED: &str = "arch/x86/boot/compressed/vmlinux.bin";
 
 /// Runs the kernel's own last steps with the applications' objects: make finds every other object up to date.
 fn with_apps(ctx: &Ctx, kernel: &KernelBuild, name: &str, objects: &[PathBuf]) -> Result<Image> {
@@ -117,6 +120,7 @@ fn with_apps(ctx: &Ctx, kernel: &KernelBuild, name: &str, objects: &[PathBuf]) -
         make.arg(format!("UKL_APP={}", objects.join(" "))).arg("bzImage");
         let log = work.path.join("link.log");
         process::run_logged(&format!("linking {name}"), &mut make, &log).map_err(|error| reach(error, &log))?;
+        segments::check(&tree.join(UNPACKED))?;
         for (file, target) in [(BZIMAGE, "bzImage"), ("vmlinux", "vmlinux")] {
             let from = tree.join(file);
             fs::copy(&from, out.join(target)).with_context(|| format!("copying {}", from.display()))?;
