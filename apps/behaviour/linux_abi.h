@@ -40,6 +40,8 @@ struct sock_fprog {
 
 /* ---- perf events ---- */
 #define PERF_TYPE_SOFTWARE 1
+#define PERF_TYPE_BREAKPOINT 5
+#define HW_BREAKPOINT_X 4
 #define PERF_COUNT_SW_CPU_CLOCK 0
 #define PERF_COUNT_SW_PAGE_FAULTS 2
 #define PERF_SAMPLE_IP 1
@@ -53,15 +55,15 @@ struct sock_fprog {
 #define PERF_FLAG_EXCLUDE_KERNEL (1 << 5)
 #define PERF_FLAG_EXCLUDE_HV (1 << 6)
 
-/* The first version of the structure, 64 bytes: `size` tells the kernel so. */
+/* The second version of the structure, 72 bytes: `size` tells the kernel so. */
 struct perf_event_attr {
 	uint32_t type, size;
 	uint64_t config, sample_period, sample_type, read_format, flags;
 	uint32_t wakeup_events, bp_type;
-	uint64_t config1;
+	uint64_t config1, config2;
 };
 
-_Static_assert(sizeof(struct perf_event_attr) == 64, "PERF_ATTR_SIZE_VER0");
+_Static_assert(sizeof(struct perf_event_attr) == 72, "PERF_ATTR_SIZE_VER1");
 
 struct perf_event_header {
 	uint32_t type;
