@@ -40,7 +40,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     if tally.passed + tally.failed == 0 {
         return Err(Failure::usage(
             format!("no test's name contains `{}`", args.filter),
-            "names begin with unit/, nix/, packages/NAME/, programs/LEVEL/, order/APP/, differential/APP/LEVEL/, reproduce/, \
+            "names begin with unit/, nix/, entry/, packages/NAME/, programs/LEVEL/, order/APP/, differential/APP/LEVEL/, reproduce/, \
              tools/LEVEL/, userland/LEVEL/, security/LEVEL/, faults/byb/, robustness/, or LEVEL/smpN/ as in byb/smp1/redis/ping",
         ));
     }

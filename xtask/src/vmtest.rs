@@ -3,6 +3,7 @@
 mod behaviour;
 mod differential;
 mod echo;
+mod entry;
 mod faults;
 mod hello;
 mod lean;
@@ -28,7 +29,7 @@ use anyhow::Result;
 const SUITES: &[&str] = &["behaviour", "redis", "memcached", "hello-rs", "echo-rs", "together", "parties"];
 
 /// What the names of tests begin with.
-const GROUPS: [&str; 20] = [
+const GROUPS: [&str; 21] = [
     "unit",
     "nix",
     "linux",
@@ -47,6 +48,7 @@ const GROUPS: [&str; 20] = [
     "tools",
     "security",
     "compatibility",
+    "entry",
     "faults",
     "robustness",
 ];
@@ -139,6 +141,9 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
     // Of the kernel that is built for the machines above.
     if tally.wants("compatibility/table") && tally.wants_group("compatibility/") {
         tally.check("compatibility/table", crate::compatibility::test(ctx));
+    }
+    if !interrupt::requested() {
+        entry::run(ctx, tally);
     }
     for level in ["linux", "base", "byb", "shortcut"] {
         if (!quick || level == "byb") && !interrupt::requested() {
