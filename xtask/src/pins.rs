@@ -8,6 +8,7 @@ use crate::columns;
 use crate::config::Source;
 use crate::ctx::Ctx;
 use crate::failure::Failure;
+use crate::repo::Pin;
 use crate::{fetch, process};
 use anyhow::{Context, Result, ensure};
 use listing::{Choice, Offer};
@@ -37,12 +38,6 @@ struct Update {
     /// Only say what would be done.
     #[arg(long)]
     dry_run: bool,
-}
-
-/// A pin and the file that holds it.
-pub struct Pin {
-    pub file: PathBuf,
-    pub source: Source,
 }
 
 /// Runs `pins`: a table of all, or moves some.

@@ -2,7 +2,6 @@
 
 use crate::config::{self, App, KernelPin, Level, Library, Package, RawApp, Source};
 use crate::failure::Failure;
-use crate::pins::Pin;
 use anyhow::{Context, Result};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,6 +12,13 @@ use std::path::{Path, PathBuf};
 pub struct Repo {
     /// Its top folder, absolute.
     pub root: PathBuf,
+}
+
+/// A pinned source and the file whose `[source]` block pins it.
+pub struct Pin {
+    /// Absolute.
+    pub file: PathBuf,
+    pub source: Source,
 }
 
 /// The part of any TOML file that says where its sources come from.
