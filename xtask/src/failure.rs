@@ -1,6 +1,5 @@
 //! How a command fails: one line with the reason, one line with the next step, and the exit status.
 
-use crate::process::MAKE_SPACE;
 use std::fmt;
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -9,6 +8,10 @@ use std::process::ExitCode;
 const FAILED: u8 = 1;
 /// Exit status of a command that was asked for something that does not exist; the same as clap's.
 const USAGE: u8 = 2;
+
+/// What to do about a full disk, whoever meets it.
+pub const MAKE_SPACE: &str = "free some space (`cargo xtask clean` removes old builds), or set UKL_CACHE to a folder on a \
+                              larger disk; then run the same command again";
 
 /// An error that knows what the user can do about it.
 #[derive(Debug)]

@@ -13,7 +13,6 @@ use crate::{fetch, process};
 use anyhow::{Context, Result, ensure};
 use listing::{Choice, Offer};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 /// Options of `pins`.
 #[derive(clap::Args)]

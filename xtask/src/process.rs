@@ -1,6 +1,6 @@
 //! Running external programs: echoed, never outliving us, and with their output kept when it is long.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, MAKE_SPACE};
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -15,10 +15,8 @@ const EXCERPT_CHARACTERS: usize = 80;
 /// How often a long command says how far it is.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(5);
 
-/// What programs say when the disk is full (strerror of ENOSPC), and what to do about it.
+/// What programs say when the disk is full (strerror of ENOSPC).
 const NO_SPACE: &str = "No space left on device";
-pub const MAKE_SPACE: &str = "free some space (`cargo xtask clean` removes old builds), or set UKL_CACHE to a folder on a \
-                              larger disk; then run the same command again";
 
 /// The command as one could type it.
 pub fn display(command: &Command) -> String {

@@ -14,6 +14,10 @@ pub struct Repo {
     pub root: PathBuf,
 }
 
+/// What a program in Rust is compiled for that runs in the guest, linked in or not. Its standard library is linked with
+/// musl statically and calls the C library for everything it wants of the system.
+pub const GUEST_TARGET: &str = "x86_64-unknown-linux-musl";
+
 /// A pinned source and the file whose `[source]` block pins it.
 pub struct Pin {
     /// Absolute.

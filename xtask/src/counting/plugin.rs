@@ -1,13 +1,11 @@
 //! The programs of this workspace that a measurement or a test needs, built by cargo beside this one.
 
 use crate::ctx::Ctx;
+use crate::repo::GUEST_TARGET;
 use crate::{prebuilt, process};
 use anyhow::{Context, Result, ensure};
 use std::path::PathBuf;
 use std::process::Command;
-
-/// The guest has no shared libraries.
-const GUEST_TARGET: &str = "x86_64-unknown-linux-musl";
 
 /// QEMU's plug-in.
 pub fn build(ctx: &Ctx) -> Result<PathBuf> {

@@ -3,7 +3,7 @@
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::process;
-use crate::toolchain::rust::TARGET;
+use crate::repo::GUEST_TARGET;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -33,7 +33,7 @@ pub fn manifests(ctx: &Ctx) -> Result<Vec<PathBuf>> {
 /// Downloads what is missing; cargo compares each crate with the hash in the lock file.
 pub fn fetch(manifest: &Path) -> Result<()> {
     let mut cargo = Command::new("cargo");
-    process::without_cargo(&mut cargo).args(["fetch", "--locked", "--target", TARGET, "--target", HOST]);
+    process::without_cargo(&mut cargo).args(["fetch", "--locked", "--target", GUEST_TARGET, "--target", HOST]);
     // The standard library's manifest has unstable features.
     process::run(cargo.env("RUSTC_BOOTSTRAP", "1").arg("--manifest-path").arg(manifest))
 }

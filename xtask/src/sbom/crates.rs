@@ -2,7 +2,7 @@
 
 use super::spdx::{NO_ASSERTION, Package};
 use crate::process;
-use crate::toolchain::rust::TARGET;
+use crate::repo::GUEST_TARGET;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,7 +66,7 @@ pub fn linked(manifest: &Path) -> Result<Vec<Package>> {
     let mut cargo = Command::new("cargo");
     process::without_cargo(&mut cargo).args(["metadata", "--format-version", "1", "--locked", "--offline"]);
     // A target of its own file has this one's platform.
-    cargo.args(["--filter-platform", TARGET, "--manifest-path"]).arg(manifest);
+    cargo.args(["--filter-platform", GUEST_TARGET, "--manifest-path"]).arg(manifest);
     let metadata = process::read(&mut cargo)?;
     let lock = manifest.with_file_name("Cargo.lock");
     let lock_text = std::fs::read_to_string(&lock).with_context(|| format!("reading {}", lock.display()))?;

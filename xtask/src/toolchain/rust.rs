@@ -4,15 +4,12 @@
 use crate::cache::Key;
 use crate::failure::Failure;
 use crate::process;
+use crate::repo::GUEST_TARGET;
 use anyhow::{Context, Result};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// The target of Rust that is linked with musl: its standard library calls the C library for everything it wants of the
-/// system, and never makes a system call by itself.
-pub const TARGET: &str = "x86_64-unknown-linux-musl";
 
 /// The Rust compiler of this repository, with what an application needs of it.
 #[derive(Clone, Debug)]
@@ -31,7 +28,7 @@ impl Rust {
     pub fn find(runtime: &Path) -> Result<Option<Self>> {
         let ask = |arguments: &[&str]| process::read(Command::new("rustc").args(arguments).current_dir(runtime));
         let sysroot = PathBuf::from(ask(&["--print", "sysroot"])?.trim());
-        let unwinder = sysroot.join("lib/rustlib").join(TARGET).join("lib/self-contained/libunwind.a");
+        let unwinder = sysroot.join("lib/rustlib").join(GUEST_TARGET).join("lib/self-contained/libunwind.a");
         let version = ask(&["--version", "--verbose"])?;
         Ok(unwinder.is_file().then_some(Rust { version, sysroot, unwinder }))
     }
@@ -62,7 +59,7 @@ impl Rust {
         let (sources, cc) = (sources.display(), place.join("bin/ukl-cc"));
         let cxx = place.join("bin/ukl-c++");
         let (cc, cxx) = (cc.display(), cxx.display());
-        let (variable, lower) = (TARGET.to_uppercase().replace('-', "_"), TARGET.replace('-', "_"));
+        let (variable, lower) = (GUEST_TARGET.to_uppercase().replace('-', "_"), GUEST_TARGET.replace('-', "_"));
         format!(
             r#"#!/bin/sh
 # cargo for programs that can be linked into the Linux kernel; docs/rust.md says how and why.
@@ -82,7 +79,7 @@ export CARGO_ENCODED_RUSTFLAGS="${{flags%?}}"
 export PATH='{sysroot}/bin':"$PATH"
 # The standard library is compiled with this compiler and no other, which is what its unstable features need.
 export RUSTC_BOOTSTRAP=1
-export CARGO_BUILD_TARGET={TARGET}
+export CARGO_BUILD_TARGET={GUEST_TARGET}
 export CARGO_TARGET_{variable}_LINKER='{cc}'
 # For build scripts that compile C or C++.
 export CC_{lower}='{cc}' CXX_{lower}='{cxx}' AR_{lower}=ar
@@ -98,8 +95,8 @@ pub fn require(cargo: &Path) -> Result<()> {
         return Ok(());
     }
     Err(Failure::new(
-        format!("{{cargo}} needs Rust's target {TARGET}, which this compiler has not"),
-        format!("run `rustup target add {TARGET}` and `rustup component add rust-src` in the checkout"),
+        format!("{{cargo}} needs Rust's target {GUEST_TARGET}, which this compiler has not"),
+        format!("run `rustup target add {GUEST_TARGET}` and `rustup component add rust-src` in the checkout"),
     ))
 }
 
