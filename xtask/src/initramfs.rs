@@ -95,7 +95,7 @@ impl<'a> Program<'a> {
     /// The program of an application at a level, built when it is missing.
     pub fn new(ctx: &Ctx, app: &'a App, level: &Level) -> Result<Self> {
         let stub = (level.kernel == KernelFlavour::Ukl).then(|| stub(&app.name));
-        Ok(Program { app, name: program_name(app)?, ordinary: app::build_app(ctx, app)?.executable, stub })
+        Ok(Program { app, name: app.program_name()?, ordinary: app::build_app(ctx, app)?.executable, stub })
     }
 
     /// Adds to the identity of an archive what `add` puts into it.
@@ -131,12 +131,6 @@ impl<'a> Program<'a> {
 /// The stub file that starts the linked-in application `name`.
 pub fn stub(name: &str) -> String {
     format!("#UKL {name}\n")
-}
-
-/// The application's name as a program: the file name of what its build makes.
-pub fn program_name(app: &App) -> Result<String> {
-    let name = app.build.executable.file_name().and_then(|name| name.to_str());
-    Ok(name.with_context(|| format!("application `{}`: `build.executable` has no file name", app.name))?.to_owned())
 }
 
 /// The shell command that becomes the application. `{id}` is the number of the machine among several.

@@ -112,7 +112,7 @@ fn products(ctx: &Ctx, app: &App, level: &Level) -> Result<Vec<(String, PathBuf)
         ("musl/kernel/lib/libc.a".to_owned(), musl::musl(ctx, Flavour::Kernel)?.join("lib/libc.a")),
         ("toolchain/linux/lib/libukl.a".to_owned(), toolchain.dir.join("linux/lib/libukl.a")),
         ("toolchain/ukl/lib/libukl.a".to_owned(), toolchain.dir.join("ukl/lib/libukl.a")),
-        (format!("app/{}/{}", app.name, initramfs::program_name(app)?), guest_program(ctx, &built.executable)?),
+        (format!("app/{}/{}", app.name, app.program_name()?), guest_program(ctx, &built.executable)?),
         (format!("app/{}/app.o", app.name), built.object),
     ];
     if level.kernel == KernelFlavour::Ukl {

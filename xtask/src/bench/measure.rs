@@ -3,7 +3,6 @@
 use crate::config::{App, KernelFlavour, Level};
 use crate::counts::{self, Counts, Measured, Place, Rules};
 use crate::ctx::Ctx;
-use crate::initramfs;
 use crate::qemu::Accelerator;
 use crate::record::Guest;
 use crate::run as running;
@@ -84,7 +83,7 @@ impl Machine {
             shell,
             cpus: plan.cpus,
             memory_mib: plan.memory_mib,
-            program: initramfs::program_name(app)?,
+            program: app.program_name()?,
             level: level.name.clone(),
         })
     }

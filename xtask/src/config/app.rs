@@ -2,7 +2,7 @@
 
 use super::commands::{self, Commands};
 use super::{Library, Source};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -233,6 +233,14 @@ impl App {
     /// The names of all, as they stand in file names: `redis+memcached`.
     pub fn title(&self) -> String {
         self.all().map(|app| app.name.as_str()).collect::<Vec<_>>().join("+")
+    }
+
+    /// The application's name as a program: the file name of what its build makes.
+    pub fn program_name(&self) -> Result<String> {
+        let name = self.build.executable.file_name().and_then(|name| name.to_str());
+        Ok(name
+            .with_context(|| format!("application `{}`: `build.executable` has no file name", self.name))?
+            .to_owned())
     }
 
     /// Memory of a machine for all of them, in MiB.

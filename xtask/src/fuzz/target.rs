@@ -2,7 +2,6 @@
 
 use crate::config::KernelFlavour;
 use crate::ctx::Ctx;
-use crate::initramfs::program_name;
 use crate::run::{self, READY_DEADLINE};
 use crate::vm::Vm;
 use crate::vm::shell::Shell;
@@ -72,7 +71,7 @@ impl Target {
         let (app, level) = (ctx.repo.app("fuzz")?, ctx.repo.level(level)?);
         let mut plan = if checked { run::checked(ctx, &app, &level)? } else { run::plan(ctx, &app, &level, None)? };
         plan.append.push("UKL_IDLE=1".to_owned());
-        let program = program_name(&app)?;
+        let program = app.program_name()?;
         let (name, program) = match (ordinary, level.kernel) {
             (false, KernelFlavour::Vanilla) => ("a process of linux".to_owned(), program),
             (false, KernelFlavour::Ukl) => (format!("an application at {}", level.name), program),

@@ -17,7 +17,7 @@ const DEVICES: [(&str, (u32, u32)); 6] =
 /// The archive for `app` at `level` with these arguments; `beside` is a shell script to be run beside it.
 pub fn build(ctx: &Ctx, app: &App, level: &Level, arguments: &[String], beside: Option<&str>) -> Result<PathBuf> {
     let (busybox, first) = (busybox::busybox(ctx)?, first(ctx)?);
-    let program = initramfs::program_name(app)?;
+    let program = app.program_name()?;
     let lines = lines(&format!("/usr/bin/{program}"), arguments)?;
     let ordinary = app::build_app(ctx, app)?.executable;
     let mut key = Key::new("lean-initramfs-v1").file(&busybox)?.file(&first)?.str(&lines).str(beside.unwrap_or(""));

@@ -3,7 +3,6 @@
 use super::{self as run, parties};
 use crate::config::{App, Level, Parties};
 use crate::ctx::Ctx;
-use crate::initramfs;
 use crate::qemu::Accelerator;
 use crate::vm::Vm;
 use crate::vm::shell::Shell;
@@ -33,7 +32,7 @@ impl Machines {
             let shell = vm.shell()?;
             machines.push((vm, shell));
         }
-        Ok(Machines { machines, program: initramfs::program_name(app)? })
+        Ok(Machines { machines, program: app.program_name()? })
     }
 
     pub fn accelerator(&self) -> Accelerator {

@@ -4,7 +4,6 @@ use super::{Program, companion};
 use crate::cache::Key;
 use crate::config::{App, Footing, KernelFlavour, Level};
 use crate::ctx::Ctx;
-use crate::initramfs::program_name;
 use crate::link::Image;
 use crate::{app, link};
 use anyhow::{Context, Result};
@@ -16,7 +15,7 @@ pub fn file(ctx: &Ctx, app: &App, level: &Level, image: &Image) -> Result<PathBu
     if level.kernel == KernelFlavour::Vanilla {
         return Ok(executable);
     }
-    let name = format!("{}.symbols", program_name(app)?);
+    let name = format!("{}.symbols", app.program_name()?);
     let key = Key::new("symbols-v2").file(&image.vmlinux)?.str(&app.name);
     let dir = ctx.cache.step(&format!("symbols-{}-{}", app.name, level.name), &key, |out| {
         let program = Program::new(app, level.kernel, &image.vmlinux, &executable)?;

@@ -2,7 +2,6 @@
 
 use super::Tally;
 use crate::ctx::Ctx;
-use crate::initramfs::program_name;
 use crate::run;
 use crate::vm::Vm;
 use crate::vm::shell::Shell;
@@ -30,7 +29,7 @@ fn boot_and_run(ctx: &Ctx, level: &str, cpus: u32, prefix: &str, tally: &mut Tal
     plan.name = format!("test-hello-rs-{}-smp{cpus}", level.name);
     plan.cpus = cpus;
     plan.append.push("UKL_IDLE=1".to_owned());
-    let program = program_name(&app)?;
+    let program = app.program_name()?;
     let mut vm = Vm::boot(ctx, &plan)?;
     vm.wait_ready(run::READY_DEADLINE)?;
     let mut shell = vm.shell()?;

@@ -87,7 +87,7 @@ fn kind(app: &App, level: &Level, shell: &mut Shell) -> Result<String> {
         KernelFlavour::Ukl => initramfs::stub(&app.name),
         KernelFlavour::Vanilla => "\u{7f}ELF".to_owned(),
     };
-    let (expected, place) = (expected.trim_end(), format!("/usr/bin/{}", initramfs::program_name(app)?));
+    let (expected, place) = (expected.trim_end(), format!("/usr/bin/{}", app.program_name()?));
     let output = shell.run(&format!("head -c {} {place}", expected.len()), ANSWER_DEADLINE)?;
     ensure!(output.text == expected, "{place} begins with {:?}; {expected:?} was expected", output.text);
     Ok(format!("the beginning of {place} with {expected:?}"))
