@@ -11,7 +11,7 @@ mod timed;
 use outcome::Outcome;
 
 use crate::calibrate;
-use crate::config::{App, Level};
+use crate::config::{App, Level, Levels, REFERENCE_LEVEL};
 use crate::counting::Requests;
 use crate::counts::Rules;
 use crate::counts::rules::FILE;
@@ -117,7 +117,7 @@ fn boot(ctx: &Ctx, args: &Args, benchmarks: &[Benchmark], levels: Option<Vec<Lev
     };
     let levels = match levels {
         Some(levels) => levels,
-        None => ["linux", "byb"].iter().map(|name| ctx.repo.level(name)).collect::<Result<_>>()?,
+        None => Levels::ReferenceAndDefault.of(&ctx.repo.levels()?),
     };
     let rounds = args.rounds.unwrap_or(11);
     if rounds == 0 {
@@ -130,7 +130,7 @@ fn boot(ctx: &Ctx, args: &Args, benchmarks: &[Benchmark], levels: Option<Vec<Lev
 /// The record, and the page made from it.
 fn write(ctx: &Ctx, record: &Record, dir: &Path) -> Result<()> {
     record.write(dir)?;
-    println!("\nthe samples and the page: {}", report::render(&ctx.repo.root, record, dir)?.display());
+    println!("\nthe samples and the page: {}", report::render(&ctx.repo, record, dir)?.display());
     Ok(())
 }
 
@@ -140,7 +140,7 @@ fn check_loadgen(ctx: &Ctx, benchmarks: &[Benchmark], levels: Option<&[Level]>) 
     };
     let level = match levels {
         Some([level, ..]) => level.clone(),
-        _ => ctx.repo.level(report::levels::REFERENCE)?,
+        _ => ctx.repo.level(REFERENCE_LEVEL)?,
     };
     loadgen_check::run(ctx, app, settings, &level)
 }

@@ -1,6 +1,6 @@
 //! Builds the image of an application at a level.
 
-use crate::config::Footing;
+use crate::config::{DEFAULT_LEVEL, Footing};
 use crate::ctx::Ctx;
 use crate::{app, link, symbols};
 use anyhow::Result;
@@ -11,7 +11,7 @@ pub struct Args {
     /// The application: a folder of apps/; several, separated by commas, go into one image.
     app: String,
     /// The level: a file of kernel/levels.
-    #[arg(long, default_value = "byb")]
+    #[arg(long, default_value = DEFAULT_LEVEL)]
     level: String,
     /// The kernel's footing: `lean` is docs/boot.md's, `debian` that of docs/userland.md.
     #[arg(long, default_value = "full")]

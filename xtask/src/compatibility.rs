@@ -81,13 +81,7 @@ fn table(ctx: &Ctx) -> Result<String> {
     };
     let calls = syscalls::read(&build.source)?;
     let entries = entries(&read("arch/x86/ukl/stubs.h")?, &read("System.map")?)?;
-    let mut levels = ctx.repo.levels()?;
-    // From the way that keeps most to the one that skips most.
-    levels.sort_by_key(|level| {
-        let options = level.options;
-        (level.kernel == KernelFlavour::Ukl, options.shortcut, options.bypass, options.ret)
-    });
-    Ok(render(&calls, &entries, &levels))
+    Ok(render(&calls, &entries, &ctx.repo.levels()?))
 }
 
 /// Reads the stubs that the kernel's build has generated, and which of their bodies are only the weak ones that return ENOSYS.

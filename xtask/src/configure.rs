@@ -2,7 +2,7 @@
 
 pub mod fragment;
 
-use crate::config::{Footing, KernelFlavour};
+use crate::config::{DEFAULT_LEVEL, Footing, KernelFlavour};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::{kernel, prebuilt, process};
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 pub struct Args {
     /// The level whose kernel is configured.
-    #[arg(long, default_value = "byb")]
+    #[arg(long, default_value = DEFAULT_LEVEL)]
     level: String,
     /// The footing: `lean` is docs/boot.md's, `debian` that of docs/userland.md, `checked` that of `fuzz --checked`.
     #[arg(long, default_value = "full")]

@@ -1,6 +1,6 @@
 //! A debugger on the whole machine: application and kernel in one session, stopped together.
 
-use crate::config::{Footing, KernelFlavour};
+use crate::config::{DEFAULT_LEVEL, Footing, KernelFlavour};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::run::{self, Userland};
@@ -16,7 +16,7 @@ pub struct Args {
     /// The application: a folder of apps/.
     app: String,
     /// The level: a file of kernel/levels.
-    #[arg(long, short, default_value = "byb")]
+    #[arg(long, short, default_value = DEFAULT_LEVEL)]
     level: String,
     /// A command for gdb; may be repeated. gdb ends after the last one, and the machine with it.
     #[arg(long, short, value_name = "COMMAND")]

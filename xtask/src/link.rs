@@ -6,7 +6,7 @@ mod segments;
 
 use crate::app;
 use crate::cache::Key;
-use crate::config::{App, Footing, KernelFlavour, Level};
+use crate::config::{App, DEFAULT_LEVEL, Footing, KernelFlavour, Level};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::kernel::{self, KernelBuild};
@@ -21,7 +21,7 @@ pub struct Args {
     /// The application: a folder of apps/.
     app: String,
     /// The level: a file of kernel/levels.
-    #[arg(long, default_value = "byb")]
+    #[arg(long, default_value = DEFAULT_LEVEL)]
     level: String,
     /// Stop at the application's object, which `make UKL_APP=` takes.
     #[arg(long)]

@@ -11,7 +11,7 @@ mod samples;
 mod stacks;
 mod unwind;
 
-use crate::config::{App, Level};
+use crate::config::{App, DEFAULT_LEVEL, Level};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::{app, atomic, doctor, link, symbols};
@@ -28,7 +28,7 @@ pub struct Args {
     /// The server: a folder of apps/ with `[requests]` in its bench.toml.
     app: String,
     /// The level: a file of kernel/levels.
-    #[arg(long, short, default_value = "byb")]
+    #[arg(long, short, default_value = DEFAULT_LEVEL)]
     level: String,
     /// Where the pictures and the folded stacks go.
     #[arg(long)]

@@ -71,9 +71,13 @@ impl Repo {
         config::load(&path, |raw| Level::validate(name, raw))
     }
 
-    /// Every level, by name.
+    /// Every level, from the most to the least expensive ([`Level::cost`]).
     pub fn levels(&self) -> Result<Vec<Level>> {
-        self.level_names()?.iter().map(|name| self.level(name)).collect()
+        let levels: Result<Vec<Level>> = self.level_names()?.iter().map(|name| self.level(name)).collect();
+        levels.map(|mut levels| {
+            levels.sort_by_key(Level::cost);
+            levels
+        })
     }
 
     /// The application `name`, or an error that proposes the nearest one. Of several names, separated by commas, the first
@@ -193,16 +197,18 @@ fn check_name(kind: &str, name: &str, folder: &str, names: &[String]) -> Result<
     if names.iter().any(|known| known == name) {
         return Ok(());
     }
-    let near = names
-        .iter()
-        .map(|known| (strsim::damerau_levenshtein(known, name), known))
-        .filter(|(distance, known)| *distance <= known.len().max(3) / 2)
-        .min();
-    let meant = near.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default();
+    let meant = nearest(name, names).map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
     Err(Failure::usage(
         format!("{kind} `{name}` is not in {folder}{meant}"),
         format!("use one of: {}", names.join(", ")),
     ))
+}
+
+/// Which of `names` was probably meant by `name`: the nearest, when no more than half of it would have to be changed.
+pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a String>) -> Option<&'a str> {
+    let near = names.into_iter().map(|known| (strsim::damerau_levenshtein(known, name), known));
+    let near = near.filter(|(distance, known)| *distance <= known.len().max(3) / 2);
+    near.min().map(|(_, known)| known.as_str())
 }
 
 /// Replaces a folder by a copy of another one, without what git and cargo keep in it.

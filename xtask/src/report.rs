@@ -3,7 +3,7 @@
 mod chart;
 mod figures;
 mod groups;
-pub mod levels;
+mod levels;
 mod page;
 mod predictions;
 mod published;
@@ -15,9 +15,11 @@ use crate::calibrate;
 use crate::ctx::Ctx;
 use crate::model::{self, Costs};
 use crate::record::{self, Kind, Record};
+use crate::repo::Repo;
 use anyhow::Result;
 use figures::Figure;
 use groups::Group;
+pub use levels::Legend;
 use maud::{Markup, html};
 use predictions::Prediction;
 use published::Published;
@@ -36,19 +38,21 @@ pub struct Args {
 /// Runs `report`: reads the record again and renders it.
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let record = Record::read(&args.dir)?;
-    let path = render(&ctx.repo.root, &record, &args.dir)?;
+    let path = render(&ctx.repo, &record, &args.dir)?;
     println!("{}", path.display());
     Ok(())
 }
 
-/// Renders a record into a folder and returns the page's path. `root` is the checkout with the published figures.
-pub fn render(root: &Path, record: &Record, dir: &Path) -> Result<PathBuf> {
-    let mut costs = Costs::read(&root.join(model::FILE))?;
+/// Renders a record into a folder and returns the page's path. `repo` has the published figures, and says what the levels
+/// of the samples are.
+pub fn render(repo: &Repo, record: &Record, dir: &Path) -> Result<PathBuf> {
+    let mut costs = Costs::read(&repo.root.join(model::FILE))?;
     let calibration = dir.join(calibrate::FILE_NAME);
     if calibration.is_file() {
         costs.machines.extend(Costs::read(&calibration)?.machines);
     }
-    let text = html(record, &costs, &Published::read(root)?)?;
+    let legend = Legend::new(repo.levels()?);
+    let text = html(record, &costs, &Published::read(&repo.root, &legend)?, &legend)?;
     let path = dir.join(FILE_NAME);
     record::write_whole(&path, text.as_bytes())?;
     Ok(path)
@@ -57,6 +61,7 @@ pub fn render(root: &Path, record: &Record, dir: &Path) -> Result<PathBuf> {
 /// Everything that the page shows, computed.
 struct Contents<'a> {
     record: &'a Record,
+    legend: &'a Legend,
     costs: &'a Costs,
     groups: Vec<Group>,
     figures: Vec<Figure>,
@@ -65,15 +70,16 @@ struct Contents<'a> {
     predictions: Vec<Prediction<'a>>,
 }
 
-fn html(record: &Record, costs: &Costs, published: &Published) -> Result<String> {
-    let groups = groups::groups(record);
+fn html(record: &Record, costs: &Costs, published: &Published, legend: &Legend) -> Result<String> {
+    let groups = groups::groups(record, legend);
     let contents = Contents {
         record,
+        legend,
         costs,
         figures: figures::figures(&groups)?,
-        published: published.rows(&groups),
+        published: published.rows(&groups, legend),
         differences: published.differences(record),
-        predictions: predictions::predictions(costs, &groups, published),
+        predictions: predictions::predictions(costs, &groups, published, legend),
         groups,
     };
     Ok(page::page(&contents))

@@ -10,7 +10,7 @@ pub mod protection;
 
 pub use plan::{NO_AUDIT, Userland, checked, plan, plan_on, plan_with};
 
-use crate::config::{App, Level, Ready};
+use crate::config::{App, DEFAULT_LEVEL, Level, Ready};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::qemu::Accelerator;
@@ -37,7 +37,7 @@ pub struct Args {
     /// are linked into one image and run beside the first.
     app: String,
     /// A file in kernel/levels/, without `.toml`.
-    #[arg(long, short, default_value = "byb")]
+    #[arg(long, short, default_value = DEFAULT_LEVEL)]
     level: String,
     /// The host's port for the application's first one, or for GUEST [default: the same numbers]; may be repeated. A program
     /// named by its path is a server if there is one: it is ready when it listens on the first.

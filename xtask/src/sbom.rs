@@ -4,7 +4,7 @@ mod contents;
 mod crates;
 mod spdx;
 
-use crate::config::Footing;
+use crate::config::{DEFAULT_LEVEL, Footing};
 use crate::ctx::Ctx;
 use crate::reproduce::manifest::hash;
 use crate::{atomic, link};
@@ -18,7 +18,7 @@ pub struct Args {
     /// The application: a folder of apps/; several, separated by commas, are one image.
     app: String,
     /// The level: a file of kernel/levels.
-    #[arg(long, default_value = "byb")]
+    #[arg(long, default_value = DEFAULT_LEVEL)]
     level: String,
     /// The file to write; standard output if none is named.
     #[arg(long)]

@@ -4,7 +4,7 @@
 pub mod accounts;
 mod load;
 
-use crate::config::{App, Level};
+use crate::config::{App, DEFAULT_LEVEL, Level};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::initramfs::ExtraFile;
@@ -50,7 +50,7 @@ const TOLERANCE_PERCENT: f64 = 2.0;
 #[derive(clap::Args)]
 pub struct Args {
     /// The level of the linked-in Redis.
-    #[arg(long, short, default_value = "byb")]
+    #[arg(long, short, default_value = DEFAULT_LEVEL)]
     level: String,
     /// How long, in minutes.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]

@@ -15,7 +15,7 @@ use anyhow::Result;
 /// those that were asked for; rules about others are left alone.
 pub fn run(ctx: &Ctx, app: &App, rules: &Rules, levels: Option<&[Level]>, outcome: &mut Outcome) -> Result<()> {
     let (levels, left_out) = match levels {
-        None => (measure::levels(ctx, app, rules)?, LeftOut::new()),
+        None => (measure::levels(&ctx.repo, app)?, LeftOut::new()),
         Some(levels) => {
             let measured = |name: &String| levels.iter().any(|level| level.name == *name);
             (levels.to_vec(), rules.levels().into_iter().filter(|name| !measured(name)).collect())

@@ -1,10 +1,11 @@
 //! One level measured: a boot under the instruction counter, and the program's output in it.
 
 use crate::config::{App, KernelFlavour, Level};
-use crate::counts::{self, Counts, Measured, Place, Rules};
+use crate::counts::{self, Counts, Measured, Place};
 use crate::ctx::Ctx;
 use crate::qemu::Accelerator;
 use crate::record::Guest;
+use crate::repo::Repo;
 use crate::run as running;
 use crate::vm::Vm;
 use crate::vm::shell::Shell;
@@ -27,12 +28,10 @@ pub struct Program<'a> {
     pub beside: bool,
 }
 
-/// Every level the application runs at: first those that rules name, from the most to the least expensive.
-pub fn levels(ctx: &Ctx, app: &App, rules: &Rules) -> Result<Vec<Level>> {
-    let named = rules.levels();
-    let mut levels = ctx.repo.levels()?;
+/// Every level the application runs at, from the most to the least expensive: what is measured when no level is named.
+pub fn levels(repo: &Repo, app: &App) -> Result<Vec<Level>> {
+    let mut levels = repo.levels()?;
     levels.retain(|level| !app.skip_levels.contains_key(&level.name));
-    levels.sort_by_key(|level| named.iter().position(|name| *name == level.name).unwrap_or(named.len()));
     Ok(levels)
 }
 

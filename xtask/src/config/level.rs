@@ -3,6 +3,12 @@
 use serde::Deserialize;
 use std::fmt;
 
+/// What every figure is compared with: the application as an ordinary process of the unpatched kernel. Programs of the guest
+/// know it by this name, too (`ukl.h`).
+pub const REFERENCE_LEVEL: &str = "linux";
+/// What commands take when no level is named.
+pub const DEFAULT_LEVEL: &str = "byb";
+
 /// A level by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Level {
@@ -56,6 +62,30 @@ pub struct RawLevel {
 }
 
 impl Level {
+    /// Whether a system call at this level leaves user mode: the application is an ordinary process.
+    pub fn crosses_rings(&self) -> bool {
+        self.kernel == KernelFlavour::Vanilla
+    }
+
+    /// By what levels are sorted, from the one that keeps most of Linux's way to the one that skips most, which is from the
+    /// most to the least expensive. Levels with the same options stand in the order of their names.
+    pub fn cost(&self) -> (bool, bool, bool, bool, String) {
+        let LevelOptions { bypass, ret, shortcut } = self.options;
+        (!self.crosses_rings(), shortcut, bypass, ret, self.name.clone())
+    }
+
+    /// What decides which way a system call takes; equal at two levels that differ in something else.
+    pub fn way(&self) -> (KernelFlavour, LevelOptions) {
+        (self.kernel, LevelOptions { ret: false, ..self.options })
+    }
+
+    /// The names of the options that are on, for programs in the guest: `bypass ret`.
+    pub fn option_names(&self) -> String {
+        let LevelOptions { bypass, ret, shortcut } = self.options;
+        let options = [("bypass", bypass), ("ret", ret), ("shortcut", shortcut)];
+        options.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect::<Vec<_>>().join(" ")
+    }
+
     /// Checks what the types do not: options of the linked-in application need the kernel that has them.
     pub fn validate(name: &str, raw: RawLevel) -> anyhow::Result<Self> {
         anyhow::ensure!(
@@ -85,6 +115,30 @@ mod tests {
         let base = level("summary = 's'\nkernel = 'ukl'").unwrap();
         assert!(!base.options.bypass);
         assert!(level("summary = 's'\nkernel = 'ukl'\n[options]\nbypass = true").unwrap().options.bypass);
+    }
+
+    #[test]
+    fn levels_stand_in_the_order_of_cost() {
+        let level = |name: &str, options: &str| Level {
+            name: name.to_owned(),
+            ..level(&format!("summary = 's'\nkernel = 'ukl'\n[options]\n{options}")).unwrap()
+        };
+        let mut levels = [
+            level("shortcut", "bypass = true\nret = true\nshortcut = true"),
+            level("trial", "bypass = true\nret = true"),
+            level("ret-byb", "bypass = true\nret = true"),
+            level("byb", "bypass = true"),
+            level("short-with-iretq", "bypass = true\nshortcut = true"),
+            level("ret", "ret = true"),
+            level("base", ""),
+            Level::validate("linux", parse("summary = 's'\nkernel = 'vanilla'").unwrap()).unwrap(),
+        ];
+        levels.sort_by_key(Level::cost);
+        let names = levels.each_ref().map(|level| level.name.as_str());
+        assert_eq!(names, ["linux", "base", "ret", "byb", "ret-byb", "trial", "short-with-iretq", "shortcut"]);
+        assert_eq!(levels.each_ref().map(Level::crosses_rings).iter().filter(|crosses| **crosses).count(), 1);
+        assert_eq!(levels[4].option_names(), "bypass ret");
+        assert_eq!(levels[5].way(), levels[3].way());
     }
 
     #[test]

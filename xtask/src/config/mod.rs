@@ -5,6 +5,7 @@ mod commands;
 mod footing;
 mod kernel;
 mod level;
+mod levels;
 mod library;
 mod package;
 mod source;
@@ -13,7 +14,8 @@ pub use app::{App, AppBuild, CXX, FOLDER, Guest, MEMORY_MIB, Parties, RawApp, Re
 pub use commands::Commands;
 pub use footing::Footing;
 pub use kernel::KernelPin;
-pub use level::{KernelFlavour, Level, LevelOptions, RawLevel};
+pub use level::{DEFAULT_LEVEL, KernelFlavour, Level, LevelOptions, REFERENCE_LEVEL, RawLevel};
+pub use levels::Levels;
 #[cfg(test)]
 pub use library::LibraryBuild;
 pub use library::{Library, RawLibrary};

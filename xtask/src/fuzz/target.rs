@@ -1,6 +1,6 @@
 //! A machine in which the fuzzer runs as one kind of process.
 
-use crate::config::KernelFlavour;
+use crate::config::{DEFAULT_LEVEL, KernelFlavour, Level, Levels, REFERENCE_LEVEL};
 use crate::ctx::Ctx;
 use crate::run::{self, READY_DEADLINE};
 use crate::vm::Vm;
@@ -10,8 +10,8 @@ use std::time::Duration;
 
 /// For one command in the guest; emulation is slow, and five machines run at once.
 const DEADLINE: Duration = Duration::from_secs(300);
-/// The levels that are compared with `linux`.
-const LEVELS: [&str; 3] = ["base", "byb", "shortcut"];
+/// The levels that are compared with `linux`: one for each way of a call.
+const LEVELS: Levels = Levels::LinkedWays;
 
 /// A machine and the program in it.
 #[derive(Debug)]
@@ -48,10 +48,11 @@ pub struct Call {
 ///
 /// When `checked`, the second is the reference: a kernel with other checks has other kernel threads, whose numbers calls may name.
 pub fn all(ctx: &Ctx, checked: bool) -> Result<Vec<Target>> {
-    let mut targets = if checked { vec![] } else { vec![Target::boot(ctx, "linux", false, false)?] };
-    targets.push(Target::boot(ctx, "byb", true, checked)?);
-    for level in LEVELS {
-        targets.push(Target::boot(ctx, level, false, checked)?);
+    let level = |name| ctx.repo.level(name);
+    let mut targets = if checked { vec![] } else { vec![Target::boot(ctx, &level(REFERENCE_LEVEL)?, false, false)?] };
+    targets.push(Target::boot(ctx, &level(DEFAULT_LEVEL)?, true, checked)?);
+    for level in LEVELS.of(&ctx.repo.levels()?) {
+        targets.push(Target::boot(ctx, &level, false, checked)?);
     }
     Ok(targets)
 }
@@ -67,9 +68,9 @@ impl Batch {
 }
 
 impl Target {
-    fn boot(ctx: &Ctx, level: &str, ordinary: bool, checked: bool) -> Result<Target> {
-        let (app, level) = (ctx.repo.app("fuzz")?, ctx.repo.level(level)?);
-        let mut plan = if checked { run::checked(ctx, &app, &level)? } else { run::plan(ctx, &app, &level, None)? };
+    fn boot(ctx: &Ctx, level: &Level, ordinary: bool, checked: bool) -> Result<Target> {
+        let app = ctx.repo.app("fuzz")?;
+        let mut plan = if checked { run::checked(ctx, &app, level)? } else { run::plan(ctx, &app, level, None)? };
         plan.append.push("UKL_IDLE=1".to_owned());
         let program = app.program_name()?;
         let (name, program) = match (ordinary, level.kernel) {

@@ -9,7 +9,7 @@ mod curve;
 pub use bars::bars;
 pub use curve::{Axis, Line, curve};
 
-use super::levels;
+use super::levels::COLOURS;
 use anyhow::Result;
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -25,8 +25,9 @@ const LABELS: usize = 5;
 const INK: RGBColor = RGBColor(1, 0, 0);
 const GRID: RGBColor = RGBColor(1, 0, 1);
 
-fn level_color(level: &str) -> RGBColor {
-    RGBColor(2, 0, levels::rank(level) as u8)
+/// The colour of a place in the order of levels; more places than there are colours share the last one.
+fn level_color(rank: usize) -> RGBColor {
+    RGBColor(2, 0, rank.min(COLOURS - 1) as u8)
 }
 
 /// Runs `draw` on an empty drawing and gives the result its CSS colours.
@@ -39,7 +40,7 @@ fn svg(height: u32, label: &str, draw: impl FnOnce(&DrawingArea<SVGBackend, Shif
     }
     let css = |color: RGBColor| format!("\"#{:02X}{:02X}{:02X}\"", color.0, color.1, color.2);
     text = text.replace(&css(INK), "\"currentColor\"").replace(&css(GRID), "\"var(--grid)\"");
-    for rank in 0..=levels::ORDER.len() {
+    for rank in 0..COLOURS {
         text = text.replace(&css(RGBColor(2, 0, rank as u8)), &format!("\"var(--level-{rank})\""));
     }
     let label = maud::html! { (label) }.into_string();
@@ -87,7 +88,7 @@ mod tests {
     #[test]
     fn colours_become_css_and_labels_are_escaped() {
         let text = svg(40, "a < \"b\"", |root| {
-            root.draw(&Circle::new((5, 5), 3, level_color("byb").filled()))?;
+            root.draw(&Circle::new((5, 5), 3, level_color(3).filled()))?;
             root.draw(&Circle::new((9, 5), 3, INK.filled()))?;
             Ok(())
         });

@@ -91,11 +91,11 @@ impl Curve<'_> {
         let mut lines: BTreeMap<(usize, &str), Vec<(f64, f64)>> = BTreeMap::new();
         for (value, group) in &self.groups {
             for level in &group.levels {
-                let key = (super::levels::rank(&level.level), level.level.as_str());
+                let key = (level.rank, level.level.as_str());
                 lines.entry(key).or_default().push((*value, level.summary.median));
             }
         }
-        let line = |((_, level), points): ((usize, &str), _)| Line { level: level.to_owned(), points };
+        let line = |((rank, level), points): ((usize, &str), _)| Line { level: level.to_owned(), rank, points };
         // Drawn last is on top: the first level of the order.
         lines.into_iter().rev().map(line).collect()
     }

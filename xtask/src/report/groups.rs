@@ -1,6 +1,7 @@
 //! Samples that may be compared: the same application, metric, parameters and kind, level by level.
 
-use super::levels;
+use super::levels::Legend;
+use crate::config::REFERENCE_LEVEL;
 use crate::record::{Kind, Metric, Parameters, Record};
 use crate::stats::{self, Summary};
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LevelValues {
     pub level: String,
+    /// Its place and colour in every figure.
+    pub rank: usize,
     pub values: Vec<f64>,
     pub summary: Summary,
 }
@@ -33,7 +36,7 @@ pub struct LevelValues {
 type Rounds = Vec<(u32, f64)>;
 
 /// The record's groups, ordered by application, metric and parameters, each with its levels in the report's order.
-pub fn groups(record: &Record) -> Vec<Group> {
+pub fn groups(record: &Record, legend: &Legend) -> Vec<Group> {
     let mut found: BTreeMap<Subject, BTreeMap<(usize, String), Rounds>> = BTreeMap::new();
     for sample in &record.samples {
         let subject = Subject {
@@ -42,13 +45,13 @@ pub fn groups(record: &Record) -> Vec<Group> {
             parameters: sample.parameters.clone(),
             kind: sample.kind,
         };
-        let level = (levels::rank(&sample.level), sample.level.clone());
+        let level = (legend.rank(&sample.level), sample.level.clone());
         found.entry(subject).or_default().entry(level).or_default().push((sample.round, sample.value));
     }
-    let values = |((_, level), mut rounds): ((usize, String), Rounds)| {
+    let values = |((rank, level), mut rounds): ((usize, String), Rounds)| {
         rounds.sort_by_key(|(round, _)| *round);
         let values: Vec<f64> = rounds.into_iter().map(|(_, value)| value).collect();
-        Some(LevelValues { level, summary: stats::summary(&values)?, values })
+        Some(LevelValues { level, rank, summary: stats::summary(&values)?, values })
     };
     found
         .into_iter()
@@ -64,7 +67,7 @@ impl Group {
 
     /// The median at a level against the one at `linux`.
     pub fn ratio(&self, level: &str) -> Option<f64> {
-        let reference = self.median(levels::REFERENCE).filter(|reference| *reference > 0.0)?;
+        let reference = self.median(REFERENCE_LEVEL).filter(|reference| *reference > 0.0)?;
         Some(self.median(level)? / reference)
     }
 
@@ -112,7 +115,12 @@ impl Subject {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{KernelFlavour, Level, LevelOptions};
     use crate::record::{Sample, tests::record};
+
+    fn level(name: &str, kernel: KernelFlavour) -> Level {
+        Level { name: name.to_owned(), summary: String::new(), kernel, options: LevelOptions::default() }
+    }
 
     #[test]
     fn samples_gather_by_what_they_measure() {
@@ -125,7 +133,8 @@ mod tests {
             sample("linux", 0, 6.0),
             sample("byb", 0, 1.0).with("value_bytes", 8),
         ];
-        let groups = groups(&Record { samples, ..record() });
+        let legend = Legend::new(vec![level("linux", KernelFlavour::Vanilla), level("byb", KernelFlavour::Ukl)]);
+        let groups = groups(&Record { samples, ..record() }, &legend);
         assert_eq!(groups.len(), 2);
         assert_eq!(groups[0].levels[0].level, "linux");
         assert_eq!(groups[0].levels[1].values, [2.0, 4.0]);

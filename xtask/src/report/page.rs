@@ -3,7 +3,7 @@
 use super::chart::short;
 use super::figures::Figure;
 use super::groups::Group;
-use super::levels;
+use super::levels::COLOURS;
 use super::tables;
 use super::{Contents, tag};
 use crate::record::{Accelerator, Record};
@@ -25,7 +25,7 @@ pub fn page(contents: &Contents) -> String {
             }
             body {
                 (head(record))
-                (legend(&contents.groups))
+                (legend(contents))
                 @for app in apps(&contents.figures) {
                     h2 { (app) }
                     div.figures { @for figure in contents.figures.iter().filter(|figure| figure.app == app) { (draw(figure)) } }
@@ -103,15 +103,21 @@ fn accelerators(record: &Record) -> String {
     record.emulator.accelerators.iter().map(name).collect::<Vec<_>>().join("; ")
 }
 
-fn legend(groups: &[Group]) -> Markup {
-    let mut seen: Vec<&str> = groups.iter().flat_map(|group| &group.levels).map(|level| level.level.as_str()).collect();
-    seen.sort_by_key(|level| (levels::rank(level), *level));
+fn legend(contents: &Contents) -> Markup {
+    let levels = contents.groups.iter().flat_map(|group: &Group| &group.levels);
+    let mut seen: Vec<(usize, &str)> = levels.map(|level| (level.rank, level.level.as_str())).collect();
+    seen.sort_unstable();
     seen.dedup();
+    let unknown = seen.iter().map(|(_, label)| *label).filter(|label| contents.legend.is_unknown(label));
+    let unknown: Vec<_> = unknown.collect();
     html! {
         ul.legend {
-            @for level in seen {
-                li { span style=(format!("background: var(--level-{})", levels::rank(level))) {} (level) }
+            @for (rank, level) in &seen {
+                li { span style=(format!("background: var(--level-{})", rank.min(&(COLOURS - 1)))) {} (level) }
             }
+        }
+        @if !unknown.is_empty() {
+            p.quiet { "No level of this checkout, so drawn last and not modelled: " (unknown.join(", ")) "." }
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What the cost model makes of the counts, beside what was published or measured.
 
 use super::groups::Group;
-use super::levels;
+use super::levels::Legend;
 use super::published::Published;
+use crate::config::REFERENCE_LEVEL;
 use crate::model::{Costs, Machine, Model};
 use crate::record::{Metric, Parameter};
 use anyhow::Result;
@@ -30,17 +31,22 @@ pub struct Row {
 }
 
 /// Every machine's predictions, in the file's order.
-pub fn predictions<'a>(costs: &'a Costs, groups: &[Group], published: &Published) -> Vec<Prediction<'a>> {
+pub fn predictions<'a>(
+    costs: &'a Costs,
+    groups: &[Group],
+    published: &Published,
+    legend: &Legend,
+) -> Vec<Prediction<'a>> {
     let linux = linux_instructions(groups);
     let predict = |machine: &'a Machine| {
-        let outcome = machine.fit(&linux).map(|model| (model, rows(machine, model, groups, published)));
+        let outcome = machine.fit(&linux).map(|model| (model, rows(machine, model, groups, published, legend)));
         Prediction { machine, outcome }
     };
     costs.machines.iter().map(predict).collect()
 }
 
 fn linux_instructions(groups: &[Group]) -> BTreeMap<String, f64> {
-    let counts = groups.iter().filter_map(|group| Some((call(group)?, group.median(levels::REFERENCE)?)));
+    let counts = groups.iter().filter_map(|group| Some((call(group)?, group.median(REFERENCE_LEVEL)?)));
     counts.collect()
 }
 
@@ -53,21 +59,23 @@ fn call(group: &Group) -> Option<String> {
         .flatten()
 }
 
-fn rows(machine: &Machine, model: Model, groups: &[Group], published: &Published) -> Vec<Row> {
+fn rows(machine: &Machine, model: Model, groups: &[Group], published: &Published, legend: &Legend) -> Vec<Row> {
     let mut rows = Vec::new();
     for group in groups {
         let calls = call(group).filter(|call| !call.contains("fault"));
         for level in &group.levels {
+            // A label that is no level of this checkout is not modelled: nobody knows whether it crosses rings.
+            let Some(crosses) = legend.crosses_rings(&level.level) else { continue };
             let (what, crossings) = if let Some(call) = &calls {
-                (call.clone(), f64::from(u8::from(levels::crosses_rings(&level.level))))
+                (call.clone(), f64::from(u8::from(crosses)))
             } else if let Some(entries) = entries_per_request(group, groups, &level.level) {
-                let crossings = if levels::crosses_rings(&level.level) { entries } else { 0.0 };
+                let crossings = if crosses { entries } else { 0.0 };
                 (format!("{} {}", group.subject.app, group.subject.describe_without(&["scope"])), crossings)
             } else {
                 continue;
             };
             let instructions = level.summary.median;
-            let at_linux = level.level == levels::REFERENCE;
+            let at_linux = level.level == REFERENCE_LEVEL;
             let timed = calls.as_ref().and_then(|call| machine.call_ns.get(call)).filter(|_| at_linux);
             let published = || {
                 let values = calls.as_ref().and_then(|call| published.call_ns(call)).filter(|_| machine.is_published);

@@ -1,8 +1,8 @@
 //! The published figures of docs/published.toml beside ours.
 
 use super::groups::Group;
-use super::levels;
-use crate::config;
+use super::levels::Legend;
+use crate::config::{self, REFERENCE_LEVEL};
 use crate::record::{Better, Kind, Metric, Parameters, Record};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -106,20 +106,22 @@ pub struct OurValue {
 
 impl Published {
     /// Reads and checks the file below `root`.
-    pub fn read(root: &Path) -> Result<Self> {
+    pub fn read(root: &Path, legend: &Legend) -> Result<Self> {
         let path = root.join(FILE);
         let published: Published = config::read(&path)?;
         for figure in &published.figures {
-            published.validate(figure).with_context(|| format!("figure `{}` in {}", figure.name, path.display()))?;
+            published
+                .validate(figure, legend)
+                .with_context(|| format!("figure `{}` in {}", figure.name, path.display()))?;
         }
         Ok(published)
     }
 
-    fn validate(&self, figure: &Figure) -> Result<()> {
+    fn validate(&self, figure: &Figure, legend: &Legend) -> Result<()> {
         ensure!(self.sources.contains_key(&figure.source), "source `{}` is not in [sources]", figure.source);
-        ensure!(figure.values.contains_key(levels::REFERENCE), "no value at {}", levels::REFERENCE);
+        ensure!(figure.values.contains_key(REFERENCE_LEVEL), "no value at {REFERENCE_LEVEL}");
         for (level, value) in &figure.values {
-            ensure!(levels::ORDER.contains(&level.as_str()), "`{level}` is no level");
+            ensure!(legend.level(level).is_some(), "`{level}` is no level");
             ensure!(*value > 0.0, "{value} at {level} is not a quantity");
         }
         if let Some(ours) = &figure.ours {
@@ -138,20 +140,20 @@ impl Published {
     }
 
     /// Each figure and level, in the file's order and the levels', once per group of ours that compares with it.
-    pub fn rows(&self, groups: &[Group]) -> Vec<Row> {
+    pub fn rows(&self, groups: &[Group], legend: &Legend) -> Vec<Row> {
         let mut rows = Vec::new();
         for figure in &self.figures {
             let comparable: Vec<&Group> =
                 groups.iter().filter(|group| figure.compares_with(group) && !group.is_minimum()).collect();
             let mut values: Vec<_> = figure.values.iter().collect();
-            values.sort_by_key(|(level, _)| levels::rank(level));
+            values.sort_by_key(|(level, _)| legend.rank(level));
             for (level, published) in values {
                 let row = |ours| Row {
                     figure: figure.name.clone(),
                     level: level.clone(),
                     published: *published,
                     published_unit: figure.unit.clone(),
-                    published_ratio: published / figure.values[levels::REFERENCE],
+                    published_ratio: published / figure.values[REFERENCE_LEVEL],
                     better: figure.better,
                     conditions: figure.conditions.clone(),
                     source: self.sources[&figure.source].clone(),

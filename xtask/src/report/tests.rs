@@ -67,15 +67,19 @@ fn synthetic() -> Record {
     record
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+fn repo() -> Repo {
+    Repo { root: Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned() }
+}
+
+fn legend() -> Legend {
+    Legend::new(repo().levels().unwrap())
 }
 
 /// The page, and a copy where UKL_KEEP_SYNTHETIC_REPORT says, for looking at it in a browser.
 fn rendered() -> String {
     let record = synthetic();
     let dir = tempfile::tempdir().unwrap();
-    let page = render(root(), &record, dir.path()).unwrap();
+    let page = render(&repo(), &record, dir.path()).unwrap();
     if let Some(keep) = std::env::var_os("UKL_KEEP_SYNTHETIC_REPORT") {
         std::fs::copy(&page, keep).unwrap();
     }
@@ -98,7 +102,7 @@ fn a_busy_host_is_said_where_times_were_taken() {
     assert!(!record.disturbed());
     record.host.load_average_1_min = 2.5;
     let dir = tempfile::tempdir().unwrap();
-    let page = render(root(), &record, dir.path()).unwrap();
+    let page = render(&repo(), &record, dir.path()).unwrap();
     assert!(std::fs::read_to_string(page).unwrap().contains("DISTURBED"));
     record.samples.retain(|sample| sample.kind == Kind::Counted);
     assert!(!record.disturbed(), "counts do not depend on the host's load");
@@ -117,7 +121,8 @@ fn every_drawing_is_in_the_pages_colours() {
 
 #[test]
 fn published_figures_stand_beside_ours() {
-    let rows = Published::read(root()).unwrap().rows(&groups::groups(&synthetic()));
+    let rows =
+        Published::read(&repo().root, &legend()).unwrap().rows(&groups::groups(&synthetic(), &legend()), &legend());
     let line = |row: &published::Row| {
         let ours = row.ours.as_ref().map_or("-".to_owned(), |ours| {
             let ratio = ours.ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.3}"));
@@ -133,9 +138,10 @@ fn published_figures_stand_beside_ours() {
 
 #[test]
 fn the_model_is_held_against_what_was_published() {
-    let costs = Costs::read(&root().join(model::FILE)).unwrap();
-    let (groups, published) = (groups::groups(&synthetic()), Published::read(root()).unwrap());
-    let predictions = predictions::predictions(&costs, &groups, &published);
+    let legend = legend();
+    let costs = Costs::read(&repo().root.join(model::FILE)).unwrap();
+    let (groups, published) = (groups::groups(&synthetic(), &legend), Published::read(&repo().root, &legend).unwrap());
+    let predictions = predictions::predictions(&costs, &groups, &published, &legend);
     let (_, rows) = predictions[0].outcome.as_ref().unwrap();
     let line = |row: &predictions::Row| {
         let known = row.known_ns.map_or("-".to_owned(), |ns| ns.to_string());
@@ -148,7 +154,7 @@ fn the_model_is_held_against_what_was_published() {
 
 #[test]
 fn a_levels_colour_and_place_are_the_same_in_every_figure() {
-    let figures = figures::figures(&groups::groups(&synthetic())).unwrap();
+    let figures = figures::figures(&groups::groups(&synthetic(), &legend())).unwrap();
     for figure in figures.iter().filter(|figure| figure.svg.contains(">linux") || figure.svg.contains("\nlinux")) {
         let place = |level: &str| {
             figure.svg.find(&format!("\n{level}\n")).unwrap_or_else(|| panic!("{level}: {}", figure.title))
@@ -165,5 +171,29 @@ fn a_record_with_one_kind_of_sample_renders() {
     let mut record = synthetic();
     record.samples.retain(|sample| sample.metric == Metric::BootToFirstPongS && sample.level == "byb");
     let dir = tempfile::tempdir().unwrap();
-    render(root(), &record, dir.path()).unwrap();
+    render(&repo(), &record, dir.path()).unwrap();
+}
+
+#[test]
+fn a_level_of_another_checkout_is_drawn_last_and_not_modelled() {
+    let mut record = synthetic();
+    for sample in &mut record.samples {
+        if sample.level == "ret-byb" {
+            sample.level = "poll".to_owned();
+        }
+    }
+    let (groups, legend) = (groups::groups(&record, &legend()), legend());
+    for group in &groups {
+        let at = group.levels.iter().position(|level| level.level == "poll").unwrap();
+        assert_eq!(at + 1, group.levels.len(), "{}", group.subject.describe());
+    }
+    let costs = Costs::read(&repo().root.join(model::FILE)).unwrap();
+    let published = Published::read(&repo().root, &legend).unwrap();
+    for prediction in predictions::predictions(&costs, &groups, &published, &legend) {
+        let (_, rows) = prediction.outcome.unwrap();
+        assert!(rows.iter().any(|row| row.level == "shortcut") && rows.iter().all(|row| row.level != "poll"));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let page = std::fs::read_to_string(render(&repo(), &record, dir.path()).unwrap()).unwrap();
+    assert!(page.contains("drawn last and not modelled: poll"));
 }

@@ -3,8 +3,8 @@
 use super::Measured;
 use super::settings::{Case, Variant};
 use crate::columns;
+use crate::config::REFERENCE_LEVEL;
 use crate::record::Kind;
-use crate::report::levels::REFERENCE;
 use crate::stats;
 
 /// A row per case and variant.
@@ -29,7 +29,8 @@ pub fn text(app: &str, cases: &[Case], variants: &[Variant], measured: &[Measure
         for variant in variants {
             let name = variant.name.as_str();
             // What the level gives: both poll, or both wait.
-            let alike = if variant.args.is_empty() { REFERENCE.to_owned() } else { format!("{REFERENCE}-spin") };
+            let alike =
+                if variant.args.is_empty() { REFERENCE_LEVEL.to_owned() } else { format!("{REFERENCE_LEVEL}-spin") };
             let rounds = measured.iter().find(|one| one.case == case.name).map_or(0, |one| one.messages);
             let (time, range) = match stats::summary(&of(name, false)) {
                 Some(s) => (format!("{:.1}", s.median), format!("({:.1}..{:.1})", s.min, s.max)),
@@ -42,10 +43,10 @@ pub fn text(app: &str, cases: &[Case], variants: &[Variant], measured: &[Measure
                 rounds.to_string(),
                 time,
                 range,
-                ratio(name, REFERENCE, false),
+                ratio(name, REFERENCE_LEVEL, false),
                 ratio(name, &alike, false),
                 count,
-                ratio(name, REFERENCE, true),
+                ratio(name, REFERENCE_LEVEL, true),
             ]);
         }
         emulated |= measured.iter().any(|one| one.kind == Kind::EmulatedTime);

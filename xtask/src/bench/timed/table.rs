@@ -2,7 +2,7 @@
 
 use super::{Found, Run};
 use crate::columns;
-use crate::report::levels::REFERENCE;
+use crate::config::REFERENCE_LEVEL;
 use crate::stats;
 
 /// A row per kind of request and level, in the order in which they were first measured.
@@ -18,7 +18,7 @@ pub fn closed_loop(runs: &[Run]) -> String {
             let of_level = || of_command().filter(|run| run.level == level);
             let kib_per_s: Vec<f64> = of_level().map(|run| run.results.kib_per_s).collect();
             let mut line = vec![command.to_owned(), level.to_owned()];
-            line.extend(rate_cells(&rate(level), &rate(REFERENCE)));
+            line.extend(rate_cells(&rate(level), &rate(REFERENCE_LEVEL)));
             line.push(median(&kib_per_s));
             let percentile = |which: fn(&ukl_loadgen::Latency) -> f64| {
                 median(&of_level().filter_map(|run| run.results.latency.as_ref().map(which)).collect::<Vec<_>>())
@@ -41,7 +41,7 @@ pub fn under_limit(found: &[Found]) -> String {
     let mut lines = vec![["level", "requests/s", "", "of linux"].map(str::to_owned).to_vec()];
     for level in distinct(found.iter().map(|found| found.level.as_str())) {
         let mut line = vec![level.to_owned()];
-        line.extend(rate_cells(&rate(level), &rate(REFERENCE)));
+        line.extend(rate_cells(&rate(level), &rate(REFERENCE_LEVEL)));
         lines.push(line);
     }
     columns::aligned(&lines, 1)

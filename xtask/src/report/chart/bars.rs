@@ -45,7 +45,7 @@ pub fn bars(values: &[LevelValues], title: &str) -> Result<String> {
             let median = value.summary.median;
             let (low, high) = value.summary.spread.bounds();
             let bar = [(0.0, middle - 0.36), (median, middle + 0.36)];
-            chart.draw_series([Rectangle::new(bar, level_color(&value.level).filled())])?;
+            chart.draw_series([Rectangle::new(bar, level_color(value.rank).filled())])?;
             if high > low {
                 let whisker = [(low, middle), (high, middle)];
                 let ends = [low, high].map(|end| PathElement::new(vec![(end, middle - 0.2), (end, middle + 0.2)], INK));

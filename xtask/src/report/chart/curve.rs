@@ -23,6 +23,8 @@ pub enum Axis {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     pub level: String,
+    /// Its place in the order, for the colour.
+    pub rank: usize,
     pub points: Vec<(f64, f64)>,
 }
 
@@ -106,7 +108,7 @@ pub fn curve(lines: &[Line], axis: Axis, x_title: &str, y_title: &str) -> Result
             .label_style((FONT, FONT_SIZE).into_font().color(&INK))
             .draw()?;
         for line in lines {
-            let color = level_color(&line.level);
+            let color = level_color(line.rank);
             chart.draw_series(LineSeries::new(line.points.iter().copied(), color.stroke_width(2)))?;
             chart.draw_series(line.points.iter().map(|point| Circle::new(*point, 3, color.filled())))?;
         }
