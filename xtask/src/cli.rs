@@ -75,12 +75,13 @@ enum Command {
 }
 
 impl Command {
-    /// Whether the command needs compilers and the virtual machine; `run` looks at its ports before it installs anything.
+    /// Whether the command needs compilers and the virtual machine; `run` looks at its ports before it installs anything,
+    /// and `test` at its filter.
     fn builds_or_boots(&self) -> bool {
-        use Command::{Bench, Boot, Build, Compatibility, Configure, Fuzz, Link, Part, Reproduce, Soak, Test};
+        use Command::{Bench, Boot, Build, Compatibility, Configure, Fuzz, Link, Part, Reproduce, Soak};
         match self {
-            Build(_) | Test(_) | Compatibility(_) | Configure(_) | Fuzz(_) | Link(_) | Part(_) | Reproduce(_)
-            | Soak(_) | Boot(_) => true,
+            Build(_) | Compatibility(_) | Configure(_) | Fuzz(_) | Link(_) | Part(_) | Reproduce(_) | Soak(_)
+            | Boot(_) => true,
             Bench(args) => !args.only_this_host(),
             _ => false,
         }

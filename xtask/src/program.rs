@@ -2,7 +2,7 @@
 
 mod app;
 
-pub use app::{Options, app};
+pub use app::{Options, app, name_of};
 
 use crate::failure::Failure;
 use crate::ldwrap::{OBJECT_SECTION, OBJECT_SUFFIX};

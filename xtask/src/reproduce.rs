@@ -4,13 +4,13 @@ pub mod difference;
 pub mod manifest;
 
 use crate::cache::{Cache, Key};
-use crate::config::{App, KernelFlavour, Level};
+use crate::config::{App, DEFAULT_LEVEL, KernelFlavour, Level, Levels};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::musl::{self, Flavour};
 use crate::repo::{self, Repo};
-use crate::vm::interrupt;
-use crate::vmtest::Tally;
+use crate::vmtest::suite::{Apps, Machines, Quick, Suite, When, words};
+use crate::vmtest::{Part, Tally};
 use crate::{app, busybox, initramfs, link, process, toolchain};
 use anyhow::{Context, Result};
 use manifest::Manifest;
@@ -25,7 +25,7 @@ pub struct Args {
     #[arg(default_value = "redis")]
     app: String,
     /// The level: a file of kernel/levels.
-    #[arg(long, default_value = "byb")]
+    #[arg(long, default_value = DEFAULT_LEVEL)]
     level: String,
     /// Build the second time in this folder and leave everything there; it must be empty or not exist.
     #[arg(long, value_name = "DIR")]
@@ -82,23 +82,24 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     manifest::compare(ctx, &app, &level).map(|line| println!("{line}"))
 }
 
-/// The levels at which the tests boot Redis anyway.
-const TESTED_LEVELS: [&str; 3] = ["linux", "base", "byb"];
+/// What was built against docs/manifest.toml, at the levels at which other tests boot Redis anyway. Whose hashes those are
+/// depends on this machine's tools, so only when asked for.
+pub const SUITE: Suite = Suite {
+    name: "reproduce",
+    summary: "the images of Redis are those of docs/manifest.toml, where the tools are",
+    prefix: "reproduce/{app}/{level}/",
+    apps: Apps::One("redis"),
+    machines: &[Machines { levels: Some(Levels::Ways), cpus: 1, when: When::Asked }],
+    quick: Quick::Smallest,
+    tests: |_, _| Ok(words(&["manifest"])),
+    run: test,
+};
 
-/// The tests `reproduce/APP/LEVEL/manifest`: what was built against docs/manifest.toml, where the tools are the manifest's.
-pub fn test(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
-    let name = |level: &str| format!("reproduce/redis/{level}/manifest");
-    let wanted: Vec<_> = TESTED_LEVELS.into_iter().filter(|level| tally.wants(&name(level))).collect();
-    if wanted.is_empty() || interrupt::requested() {
-        return Ok(());
-    }
-    if let Some(tool) = Manifest::read(&ctx.repo)?.other_tool(&manifest::tools(ctx)?) {
-        println!("not run: {}, for {tool}", name("LEVEL"));
-        return Ok(());
-    }
-    let app = ctx.repo.app("redis")?;
-    for level in wanted {
-        tally.check(&name(level), manifest::compare(ctx, &app, &ctx.repo.level(level)?));
+fn test(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
+    let name = part.test("manifest");
+    match Manifest::read(&ctx.repo)?.other_tool(&manifest::tools(ctx)?) {
+        Some(tool) => tally.skip(&name, &tool),
+        None => tally.check(&name, manifest::compare(ctx, &ctx.repo.app(&part.app)?, part.level()?)),
     }
     Ok(())
 }

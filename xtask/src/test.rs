@@ -1,97 +1,96 @@
-//! Every test of the repository: the host's unit and snapshot tests, then those that need a machine.
+//! Every test of the repository: the host's unit and snapshot tests, then the suites that need a machine.
+
+mod units;
 
 use crate::ctx::Ctx;
-use crate::failure::Failure;
+use crate::repo::Repo;
 use crate::vm::interrupt;
-use crate::vmtest::{self, Tally};
-use crate::{doctor, nix, process, reproduce};
-use anyhow::{Context, Result};
-use std::process::{Command, Stdio};
+use crate::vmtest::{Filter, Part, SUITES, Suite, Tally};
+use crate::{doctor, nix, reproduce};
+use anyhow::Result;
 
 /// Options of `test`.
 #[derive(clap::Args)]
+#[command(after_help = groups())]
 pub struct Args {
-    /// Only tests whose names contain this, such as `byb/` or `redis` or `unit/`.
+    /// Only tests whose names contain this, such as `fork`; or begin with it, such as `byb/smp2`; or all of a suite or an
+    /// application, such as `redis`.
     #[arg(default_value = "")]
     filter: String,
     /// Unit tests, and machines at level byb with one CPU only; of the flake, what needs no kernel built in the sandbox.
     #[arg(long)]
     quick: bool,
+    /// Print the name of each test that FILTER asks for instead of running it, without building or booting; without FILTER of
+    /// every test there is, those that run only when asked for included.
+    #[arg(long)]
+    list: bool,
+}
+
+/// Every suite, in the order in which they run.
+fn suites() -> impl Iterator<Item = &'static Suite> {
+    SUITES.iter().copied().chain([&nix::test::SUITE, &reproduce::SUITE])
+}
+
+/// What `--help` says of the suites.
+fn groups() -> String {
+    let line = |suite: &Suite| {
+        let asked = if suite.runs_unasked() { "" } else { " (only when asked for)" };
+        format!("  {:<32}{}{asked}", suite.pattern(), suite.summary)
+    };
+    let lines: Vec<_> = suites().map(line).collect();
+    format!("Names begin with:\n  {:<32}functions of the programs of this workspace\n{}", "unit/", lines.join("\n"))
+}
+
+/// Every test of a checkout: the unit tests first.
+pub fn parts(repo: &Repo) -> Result<Vec<(Option<&'static Suite>, Part)>> {
+    let mut parts = vec![(None, units::part(repo)?)];
+    for suite in suites() {
+        parts.extend(suite.parts(repo)?.into_iter().map(|part| (Some(suite), part)));
+    }
+    Ok(parts)
 }
 
 /// Runs `test`: a line per test and the sum at the end.
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
+    let parts = parts(&ctx.repo)?;
+    let filter = Filter::new(&args.filter, parts.iter().map(|(_, part)| part));
+    filter.check(&args.filter, parts.iter().map(|(_, part)| part), args.quick)?;
+    if args.list {
+        list(&filter, &args, parts.iter().map(|(_, part)| part));
+        return Ok(());
+    }
     doctor::prepare(ctx)?;
-    let mut tally = Tally::new(&args.filter);
-    // Before Ctrl-C is caught: cargo and make end with it by themselves.
-    unit_tests(ctx, &mut tally)?;
-    interrupt::catch();
-    // Many builds in a sandbox: only when asked for.
-    if args.filter.starts_with("nix") {
-        nix::test::run(ctx, args.quick, &mut tally)?;
-    } else {
-        vmtest::run(ctx, args.quick, &mut tally)?;
+    let mut tally = Tally::new();
+    for (suite, part) in &parts {
+        let wanted = filter.select(part, args.quick);
+        if wanted.is_empty() || interrupt::requested() {
+            continue;
+        }
+        tally.begin(part, &wanted);
+        let outcome = match suite {
+            // Before Ctrl-C is caught: cargo ends with it by itself.
+            None => units::run(ctx, &mut tally),
+            Some(suite) => {
+                interrupt::catch();
+                (suite.run)(ctx, part, &mut tally)
+            }
+        };
+        if let Err(error) = outcome {
+            tally.broke(&part.prefix, &error);
+        }
+        tally.end();
     }
-    // Whose hashes those are depends on this machine's tools: only when asked for.
-    if args.filter.starts_with("reproduce") {
-        reproduce::test(ctx, &mut tally)?;
-    }
+    anyhow::ensure!(!interrupt::requested(), "interrupted after {} tests", tally.passed + tally.failed);
     println!("{} passed, {} failed", tally.passed, tally.failed);
-    if tally.passed + tally.failed == 0 {
-        return Err(Failure::usage(
-            format!("no test's name contains `{}`", args.filter),
-            "names begin with unit/, nix/, entry/, packages/NAME/, programs/LEVEL/, order/APP/, differential/APP/LEVEL/, reproduce/, \
-             tools/LEVEL/, userland/LEVEL/, security/LEVEL/, faults/byb/, robustness/, or LEVEL/smpN/ as in byb/smp1/redis/ping",
-        ));
-    }
     anyhow::ensure!(tally.failed == 0, "{} tests failed", tally.failed);
     Ok(())
 }
 
-/// The tests that need no machine, through `cargo test`.
-fn unit_tests(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
-    if !tally.wants_group("unit/") {
-        return Ok(());
-    }
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // Snapshots are compared, never written.
-    cargo.current_dir(&ctx.repo.root).env("INSTA_UPDATE", "no");
-    cargo.args(["test", "--release", "--workspace"]).stdin(Stdio::null());
-    eprintln!("$ {}", process::display(&cargo));
-    let output = process::die_with_parent(&mut cargo).output().context("starting cargo test")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let results: Vec<_> = text.lines().filter_map(unit_result).collect();
-    for (name, passed) in &results {
-        tally.add(&format!("unit/{name}"), *passed, "the function's results with those written in the test");
-    }
-    if !output.status.success() {
-        let (stderr, failures) = (String::from_utf8_lossy(&output.stderr), text.split_once("\nfailures:\n"));
-        eprintln!("{}", failures.map_or(stderr.as_ref(), |(_, failures)| failures));
-        if results.iter().all(|(_, passed)| *passed) {
-            tally.add("unit/cargo-test", false, &format!("cargo's exit status with success: {}", output.status));
-        }
-    }
-    Ok(())
-}
-
-/// The name and outcome in a line of the test harness.
-fn unit_result(line: &str) -> Option<(&str, bool)> {
-    let (name, outcome) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
-    match outcome {
-        "ok" => Some((name, true)),
-        "FAILED" => Some((name, false)),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_of_the_harness() {
-        assert_eq!(unit_result("test cpio::tests::a ... ok"), Some(("cpio::tests::a", true)));
-        assert_eq!(unit_result("test cpio::tests::b ... FAILED"), Some(("cpio::tests::b", false)));
-        assert_eq!(unit_result("test result: ok. 3 passed; 0 failed"), None);
+/// Prints the names of what would run; without a filter of all there is.
+fn list<'a>(filter: &Filter, args: &Args, parts: impl Iterator<Item = &'a Part>) {
+    for part in parts {
+        let everything = *filter == Filter::Everything && !args.quick;
+        let names = if everything { part.names.clone() } else { filter.select(part, args.quick) };
+        names.iter().for_each(|name| println!("{name}"));
     }
 }

@@ -5,7 +5,8 @@ use super::{controls, lint, own};
 use crate::ctx::Ctx;
 use crate::reproduce::difference;
 use crate::vm::interrupt;
-use crate::vmtest::Tally;
+use crate::vmtest::suite::{Apps, Machines, Quick, Suite, When, words};
+use crate::vmtest::{Part, Tally};
 use crate::{config::KernelFlavour, link};
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
@@ -24,30 +25,66 @@ const IMAGES: &[(&str, &str)] = &[("kernel", "kernel"), ("image", "ukl-redis-byb
 /// The checks that are built: machines that boot inside a derivation.
 const CHECKS: &[&str] = &["boot", "redis"];
 
-/// Every test below `nix/`; `quick` leaves out those with a kernel of the sandbox's own.
-pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
+/// What is looked at before anything is built, in its order.
+const LOOKS: [&str; 8] = [
+    "format",
+    "dead-code",
+    "lock-is-complete",
+    "every-output-evaluates",
+    "outputs-are-shown",
+    WITH_A_TREE,
+    "images-are-applications-by-levels",
+    "unknown-names-are-named",
+];
+/// The one that needs a tree which the user names.
+const WITH_A_TREE: &str = "every-output-evaluates-with-a-tree";
+/// What comes after everything is built.
+const ENDS: [&str; 3] = ["same-image", "run-smoke", "own-program"];
+
+/// Many builds in a sandbox, so only when asked for; `--quick` leaves out those with a kernel of the sandbox's own.
+pub const SUITE: Suite = Suite {
+    name: "nix",
+    summary: "the flake: evaluated, built in a sandbox, compared, and broken on purpose",
+    prefix: "nix/",
+    apps: Apps::None,
+    machines: &[Machines { levels: None, cpus: 1, when: When::Asked }],
+    quick: Quick::These(|test| !slow().iter().any(|slow| slow == test)),
+    tests: |_, _| {
+        let builds = BUILDS.iter().map(|(name, _)| format!("build-{name}"));
+        let controls = controls::ALL.iter().map(|control| format!("control-{}", control.name));
+        Ok(words(&LOOKS).into_iter().chain(builds).chain(controls).chain(slow()).collect())
+    },
+    run,
+};
+
+/// The tests that build a kernel in the sandbox.
+fn slow() -> Vec<String> {
+    let images = IMAGES.iter().map(|(name, _)| format!("build-{name}"));
+    let checks = CHECKS.iter().map(|name| format!("check-{name}"));
+    images.chain(checks).chain(words(&ENDS)).collect()
+}
+
+fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
     println!(
         "nix: the inputs of the flake are nixos-tests/standin, which stands in for nixpkgs, crane and rust-overlay"
     );
     let nix = Nix::prepare(ctx)?;
-    if tally.wants("nix/format") || tally.wants("nix/dead-code") {
-        tally.check("nix/format", lint::format(ctx));
-        tally.check("nix/dead-code", lint::dead_code(ctx));
+    if tree("nixpkgs").is_none() {
+        tally.skip(&part.test(WITH_A_TREE), "UKL_NIXPKGS names no nixpkgs (docs/nix.md)");
     }
     let mut test = |name: &str, outcome: &dyn Fn() -> Result<String>| {
-        let name = format!("nix/{name}");
+        let name = part.test(name);
         if tally.wants(&name) && !interrupt::requested() {
             tally.check(&name, outcome());
         }
     };
+    test("format", &|| lint::format(ctx));
+    test("dead-code", &|| lint::dead_code(ctx));
     test("lock-is-complete", &|| lock(&nix));
     test("every-output-evaluates", &|| evaluates(&nix));
     test("outputs-are-shown", &|| shown(&nix));
-    match tree("nixpkgs") {
-        Some(nixpkgs) => test("every-output-evaluates-with-a-tree", &|| evaluates_with_a_tree(&nix, &nixpkgs)),
-        None => {
-            println!("not run: nix/every-output-evaluates-with-a-tree, for UKL_NIXPKGS names no nixpkgs (docs/nix.md)")
-        }
+    if let Some(nixpkgs) = tree("nixpkgs") {
+        test(WITH_A_TREE, &|| evaluates_with_a_tree(&nix, &nixpkgs));
     }
     test("images-are-applications-by-levels", &|| names(ctx, &nix));
     test("unknown-names-are-named", &|| unknown(&nix));
@@ -56,10 +93,6 @@ pub fn run(ctx: &Ctx, quick: bool, tally: &mut Tally) -> Result<()> {
     }
     for control in controls::ALL {
         test(&format!("control-{}", control.name), &|| control.fails(&nix));
-    }
-    if quick {
-        println!("not run: what builds a kernel in the sandbox; `cargo xtask test nix` without --quick does");
-        return Ok(());
     }
     for (name, output) in IMAGES {
         test(&format!("build-{name}"), &|| built(&nix, &format!("packages.x86_64-linux.{output}")));

@@ -54,7 +54,7 @@ pub fn app(path: &Path, options: Options) -> Result<App> {
     }
     let executable = PathBuf::from(program.file_name().context("a program has a name")?);
     Ok(App {
-        name: name(&executable.to_string_lossy()),
+        name: name_of(&executable),
         dir: program.parent().context("a program lies in a folder")?.to_owned(),
         summary: path.display().to_string(),
         source: None,
@@ -73,6 +73,11 @@ pub fn app(path: &Path, options: Options) -> Result<App> {
         beside: vec![],
         program: Some(program),
     })
+}
+
+/// The name of the application that a program becomes, wherever it lies.
+pub fn name_of(program: &Path) -> String {
+    name(&program.file_name().unwrap_or_default().to_string_lossy())
 }
 
 /// A name for the image that is like the file's: 1 to 31 of a-z, 0-9, `-` and `_`.

@@ -1,7 +1,10 @@
 //! Runs the tests of apps/behaviour inside one machine, each as a process of its own.
 
-use super::Tally;
+use super::suite::{Apps, Machines, Part, Quick, Suite, When};
+use super::tally::Tally;
+use crate::config::{Level, Levels};
 use crate::ctx::Ctx;
+use crate::repo::Repo;
 use crate::run;
 use crate::vm::shell::{Output, Shell};
 use crate::vm::{Vm, interrupt};
@@ -14,21 +17,56 @@ const TEST_DEADLINE: Duration = Duration::from_secs(60);
 /// How much of what a test compared is shown when all of it held.
 const SHOWN_CHARS: usize = 300;
 
-/// All behaviour tests at a level on that many CPUs.
-pub fn run(ctx: &Ctx, level: &str, cpus: u32, tally: &mut Tally) -> Result<()> {
-    let prefix = format!("{level}/smp{cpus}/behaviour/");
-    if !tally.wants_group(&prefix) {
-        return Ok(());
+/// How a table of tests begins in a source file, what each of its lines begins with, and how it ends.
+const TABLE: &str = "const struct test ";
+const ENTRY: &str = "{ \"";
+const END: &str = "END_OF_TESTS";
+
+/// The tests hold for an ordinary process, too. That reference never changes, so it is run when its level is asked for. One
+/// CPU makes no difference to the options beyond the two entries of a call.
+pub const SUITE: Suite = Suite {
+    name: "behaviour",
+    summary: "what Linux promises a program: signals, threads, faults, files, TCP, tracing",
+    prefix: "{level}/smp{cpus}/behaviour/",
+    apps: Apps::One("behaviour"),
+    machines: &[
+        Machines { levels: Some(Levels::Reference), cpus: 1, when: When::Asked },
+        Machines { levels: Some(Levels::Entries), cpus: 1, when: When::Default },
+        Machines { levels: Some(Levels::Linked), cpus: 2, when: When::Default },
+    ],
+    quick: Quick::Smallest,
+    tests,
+    run: boot_and_run,
+};
+
+/// The program's tables, and what this file adds.
+fn tests(repo: &Repo, part: &Part) -> Result<Vec<String>> {
+    let folder = repo.root.join("apps").join(&part.app);
+    let mut files: Vec<_> =
+        walkdir::WalkDir::new(&folder).max_depth(1).sort_by_file_name().into_iter().collect::<Result<_, _>>()?;
+    files.retain(|file| file.path().extension().is_some_and(|extension| extension == "c"));
+    let mut names = Vec::new();
+    for file in files {
+        let text =
+            std::fs::read_to_string(file.path()).with_context(|| format!("reading {}", file.path().display()))?;
+        names.extend(table(&text));
     }
-    if let Err(error) = boot_and_run(ctx, level, cpus, &prefix, tally) {
-        tally.check(&format!("{prefix}machine"), Err(error));
-    }
-    Ok(())
+    ensure!(!names.is_empty(), "{} has no table of tests", folder.display());
+    names.extend(["negative-control", "kernel-is-quiet"].map(str::to_owned));
+    Ok(names)
 }
 
-fn boot_and_run(ctx: &Ctx, level: &str, cpus: u32, prefix: &str, tally: &mut Tally) -> Result<()> {
-    let (app, level) = (ctx.repo.app("behaviour")?, ctx.repo.level(level)?);
-    let mut plan = run::plan(ctx, &app, &level, None)?;
+/// The names in the table of a source file: `{ "fork", fork_and_wait },` and so on.
+fn table(text: &str) -> Vec<String> {
+    let lines = text.lines().map(str::trim).skip_while(|line| !line.starts_with(TABLE)).skip(1);
+    let entries = lines.take_while(|line| *line != END).filter_map(|line| line.strip_prefix(ENTRY)?.split_once('"'));
+    entries.map(|(name, _)| name.to_owned()).collect()
+}
+
+fn boot_and_run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
+    let (app, level) = (ctx.repo.app(&part.app)?, part.level()?);
+    let (prefix, cpus) = (part.prefix.as_str(), part.cpus);
+    let mut plan = run::plan(ctx, &app, level, None)?;
     plan.name = format!("test-behaviour-{}-smp{cpus}", level.name);
     plan.cpus = cpus;
     plan.append.push("UKL_IDLE=1".to_owned());
@@ -46,7 +84,7 @@ fn boot_and_run(ctx: &Ctx, level: &str, cpus: u32, prefix: &str, tally: &mut Tal
         if interrupt::requested() {
             bail!("interrupted");
         }
-        match shell.run(&format!("{program} run {name}"), TEST_DEADLINE) {
+        match shell.run(&command(level, &program, name), TEST_DEADLINE) {
             Ok(output) => tally.check(&full, outcome(&output)),
             // The shell is lost: the rest of this machine's tests cannot be run.
             Err(error) => {
@@ -58,6 +96,11 @@ fn boot_and_run(ctx: &Ctx, level: &str, cpus: u32, prefix: &str, tally: &mut Tal
     control(&mut shell, &program, prefix, tally)?;
     tally.kernel_is_quiet(prefix, &mut vm);
     vm.stop().context("stopping the machine")
+}
+
+/// The command of a test. What the level's file says is told to the program, whose tests of it would else be their own judges.
+fn command(level: &Level, program: &str, test: &str) -> String {
+    format!("LEVEL_OPTIONS='{}' {program} run {test}", level.option_names())
 }
 
 /// A test that does not exist fails: this way of running tests can tell failure from success.
@@ -91,6 +134,14 @@ fn shortened(said: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_tables_of_the_sources_are_read() {
+        let text = "static int x;\nconst struct test path_tests[] = {\n\t{ \"choose-path\", choose },\n\t{ \"clock\", read },\n\t\
+                    END_OF_TESTS\n};\nconst char *const other[] = { \"x\" };\n";
+        assert_eq!(table(text), ["choose-path", "clock"]);
+        assert!(table("extern const struct test path_tests[];\n").is_empty());
+    }
 
     #[test]
     fn success_without_a_comparison_is_a_failure() {

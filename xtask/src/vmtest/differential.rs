@@ -6,46 +6,61 @@
 
 mod machine;
 
-use super::Tally;
-use crate::config::App;
+use super::suite::{Apps, Machines, Part, Quick, Suite, When, words};
+use super::tally::Tally;
+use crate::config::{App, Level, Levels, REFERENCE_LEVEL};
 use crate::ctx::Ctx;
+use crate::repo::Repo;
 use crate::vm::interrupt;
 use anyhow::{Context, Result, ensure};
 use machine::Clients;
 use ukl_clients::{Outcome, Played, Record, Script, compare};
 
-/// What the others are compared with: an ordinary process of the unpatched kernel.
-const REFERENCE: &str = "linux";
-/// The levels that differ in how a system call reaches TCP.
-const LEVELS: [&str; 3] = ["base", "byb", "shortcut"];
+/// The levels that differ in how a system call reaches TCP: those that are compared with the reference.
+const LEVELS: Levels = Levels::LinkedWays;
 
-/// The scripts of every application that has some.
-pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
-    for app in ctx.repo.apps()? {
-        let prefix = format!("differential/{}/", app.name);
-        if !app.dir.join("clients.toml").is_file() || !tally.wants_group(&prefix) || interrupt::requested() {
-            continue;
-        }
-        if let Err(error) = compare_levels(ctx, &app, &prefix, tally) {
-            tally.check(&format!("{prefix}machine"), Err(error));
-        }
-    }
-    Ok(())
+/// Every application that has scripts.
+pub const SUITE: Suite = Suite {
+    name: "differential",
+    summary: "the same TCP clients at every way of a call: each byte and end as at `linux`",
+    prefix: "differential/{app}/",
+    apps: Apps::Found(with_clients),
+    machines: &[Machines { levels: None, cpus: 1, when: When::Default }],
+    quick: Quick::Nothing,
+    tests,
+    run: |ctx, part, tally| compare_levels(ctx, &ctx.repo.app(&part.app)?, &part.prefix, tally),
+};
+
+fn with_clients(repo: &Repo) -> Result<Vec<String>> {
+    let apps = repo.apps()?.into_iter();
+    Ok(apps.filter(|app| app.dir.join("clients.toml").is_file()).map(|app| app.name).collect())
+}
+
+fn scripts(app: &App) -> Result<Vec<String>> {
+    Ok(Script::read_all(&app.dir.join("clients"))?.into_iter().map(|script| script.name).collect())
+}
+
+fn tests(repo: &Repo, part: &Part) -> Result<Vec<String>> {
+    let ends = [scripts(&repo.app(&part.app)?)?, words(&["privilege", "kernel-is-quiet"])].concat();
+    let levels = [vec![repo.level(REFERENCE_LEVEL)?], LEVELS.of(&repo.levels()?)].concat();
+    let names = levels.iter().flat_map(|level| ends.iter().map(|end| format!("{}/{end}", level.name)));
+    Ok(names.chain(["negative-control".to_owned()]).collect())
 }
 
 fn compare_levels(ctx: &Ctx, app: &App, prefix: &str, tally: &mut Tally) -> Result<()> {
-    let scripts = Script::read_all(&app.dir.join("clients"))?;
-    let scripts: Vec<_> = scripts.into_iter().map(|script| script.name).collect();
+    let scripts = scripts(app)?;
+    let (reference, others) = (ctx.repo.level(REFERENCE_LEVEL)?, LEVELS.of(&ctx.repo.levels()?));
     let control = format!("{prefix}negative-control");
-    let wanted = |level: &str, tally: &Tally| {
+    // Whoever asks for the machine's own tests needs some script; all of them then.
+    let wanted = |level: &Level, tally: &Tally| {
+        let wants = |test: &str| tally.wants(&format!("{prefix}{}/{test}", level.name));
         let mut names = scripts.clone();
-        names.retain(|script| tally.wants(&format!("{prefix}{level}/{script}")));
-        names
+        names.retain(|script| wants(script));
+        if names.is_empty() && (wants("privilege") || wants("kernel-is-quiet")) { scripts.clone() } else { names }
     };
     // The reference is needed for whatever is asked of another level.
     let mut asked = scripts.clone();
-    let levels = [&[REFERENCE], LEVELS.as_slice()].concat();
-    asked.retain(|script| levels.iter().any(|level| wanted(level, tally).contains(script)));
+    asked.retain(|script| others.iter().chain([&reference]).any(|level| wanted(level, tally).contains(script)));
     if asked.is_empty() && tally.wants(&control) {
         asked.clone_from(&scripts);
     }
@@ -53,24 +68,25 @@ fn compare_levels(ctx: &Ctx, app: &App, prefix: &str, tally: &mut Tally) -> Resu
         return Ok(());
     }
     let clients = Clients::prepare(ctx, app, &asked)?;
-    let reference = clients.play(ctx, app, REFERENCE, &asked, prefix, tally)?;
+    let reference = clients.play(ctx, app, &reference, &asked, prefix, tally)?;
     for played in &reference.scripts {
-        tally.check(&format!("{prefix}{REFERENCE}/{}", played.name), to_its_end(played));
+        tally.check(&format!("{prefix}{REFERENCE_LEVEL}/{}", played.name), to_its_end(played));
     }
     if tally.wants(&control) {
         tally.check(&control, alterations_are_found(&reference));
     }
-    for level in LEVELS {
-        let names = wanted(level, tally);
+    for level in others {
+        let names = wanted(&level, tally);
         if names.is_empty() || interrupt::requested() {
             continue;
         }
-        match clients.play(ctx, app, level, &names, prefix, tally) {
-            Err(error) => tally.check(&format!("{prefix}{level}/machine"), Err(error)),
+        let prefix_of_level = format!("{prefix}{}/", level.name);
+        match clients.play(ctx, app, &level, &names, prefix, tally) {
+            Err(error) => tally.broke(&prefix_of_level, &error),
             Ok(record) => {
                 for name in &names {
-                    let outcome = same(&reference, level, &record, name);
-                    tally.check(&format!("{prefix}{level}/{name}"), outcome);
+                    let outcome = same(&reference, &level.name, &record, name);
+                    tally.check(&format!("{prefix_of_level}{name}"), outcome);
                 }
             }
         }
@@ -85,9 +101,9 @@ fn find<'a>(record: &'a Record, level: &str, name: &str) -> Result<&'a Played> {
 
 /// Success when a script's record is the reference's.
 fn same(reference: &Record, level: &str, record: &Record, name: &str) -> Result<String> {
-    let (first, second) = (find(reference, REFERENCE, name)?, find(record, level, name)?);
-    let compared = compare((REFERENCE, first), (level, second))?;
-    Ok(format!("{compared}: each with that at {REFERENCE}"))
+    let (first, second) = (find(reference, REFERENCE_LEVEL, name)?, find(record, level, name)?);
+    let compared = compare((REFERENCE_LEVEL, first), (level, second))?;
+    Ok(format!("{compared}: each with that at {REFERENCE_LEVEL}"))
 }
 
 /// Success when a script was played to its end, and something was observed: two records of nothing are equal too.
@@ -106,7 +122,7 @@ fn alterations_are_found(record: &Record) -> Result<String> {
     let mut found = 0;
     for played in &record.scripts {
         for (what, altered) in alterations(played) {
-            let verdict = compare((REFERENCE, played), ("altered", &altered));
+            let verdict = compare((REFERENCE_LEVEL, played), ("altered", &altered));
             ensure!(verdict.is_err(), "script `{}` with {what} altered was taken for the same", played.name);
             found += 1;
         }

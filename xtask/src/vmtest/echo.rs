@@ -1,7 +1,9 @@
 //! The echo server on tokio, over TCP from the host and from a load generator beside it.
 
-use super::Tally;
 use super::server::{self, ANSWER_DEADLINE, HostTest, PID, Server, stop_and_continue, succeed};
+use super::suite::{Apps, Machines, Quick, Suite, When, names, words};
+use super::tally::Tally;
+use crate::config::Levels;
 use crate::counting;
 use crate::ctx::Ctx;
 use crate::initramfs::{self, ExtraFile};
@@ -32,10 +34,21 @@ const TESTS: &[HostTest] = &[
     ("half-close", half_close),
 ];
 
-/// All tests at a level on that many CPUs: one boot.
-pub fn run(ctx: &Ctx, level: &str, cpus: u32, tally: &mut Tally) {
-    server::run(ctx, ("echo-rs", level, cpus), tally, boot_and_run);
-}
+/// One boot for each level: the crate below it is about a level's paths.
+pub const SUITE: Suite = Suite {
+    name: "echo-rs",
+    summary: "a server on tokio: many connections, large answers, signals",
+    prefix: "{level}/smp{cpus}/echo-rs/",
+    apps: Apps::One("echo-rs"),
+    machines: &[Machines { levels: Some(Levels::Every), cpus: 2, when: When::Default }],
+    quick: Quick::Smallest,
+    tests: |_, _| {
+        let others =
+            ["privilege", "1000-connections", "a-worker-per-cpu", "stop-continue", "sigterm", "kernel-is-quiet"];
+        Ok([names(TESTS), words(&others)].concat())
+    },
+    run: |ctx, part, tally| server::run(ctx, part, tally, boot_and_run),
+};
 
 fn boot_and_run(ctx: &Ctx, server: &mut Server, tally: &mut Tally) -> Result<()> {
     let cpus = server.plan.cpus;

@@ -3,8 +3,8 @@
 mod decision;
 mod stub;
 
-use super::Tally;
-use crate::config::{App, Level};
+use super::suite::{Apps, Machines, Quick, Suite, When, names};
+use crate::config::{App, DEFAULT_LEVEL, Level};
 use crate::ctx::Ctx;
 use crate::link;
 use crate::run::{self, READY_DEADLINE};
@@ -23,22 +23,36 @@ const STOPS: u32 = 10_000;
 const MARK_BYTE: u64 = 7;
 const MARK: u8 = 0x80;
 
-/// All tests.
-pub fn run(ctx: &Ctx, tally: &mut Tally) {
-    let tests: [(&str, fn(&Ctx) -> Result<String>); 3] = [
-        ("entry/breakpoints-in-the-kernel", breakpoints),
-        ("entry/forged-mark", forged_mark),
-        ("entry/mark-from-a-process", mark_from_a_process),
-    ];
-    for (name, test) in tests {
-        if tally.wants_group("entry/") && tally.wants(name) {
-            tally.check(name, test(ctx));
+type Test = (&'static str, fn(&Ctx) -> Result<String>);
+
+const TESTS: &[Test] = &[
+    ("breakpoints-in-the-kernel", breakpoints),
+    ("forged-mark", forged_mark),
+    ("mark-from-a-process", mark_from_a_process),
+];
+
+/// One boot a test, each of a kernel whose entry code is that of every level.
+pub const SUITE: Suite = Suite {
+    name: "entry",
+    summary: "what the kernel takes for application mode, whoever pretends to it",
+    prefix: "entry/",
+    apps: Apps::None,
+    machines: &[Machines { levels: None, cpus: 1, when: When::Default }],
+    quick: Quick::Smallest,
+    tests: |_, _| Ok(names(TESTS)),
+    run: |ctx, part, tally| {
+        for (name, test) in TESTS {
+            let name = part.test(name);
+            if tally.wants(&name) {
+                tally.check(&name, test(ctx));
+            }
         }
-    }
-}
+        Ok(())
+    },
+};
 
 fn subject(ctx: &Ctx) -> Result<(App, Level)> {
-    Ok((ctx.repo.app("behaviour")?, ctx.repo.level("byb")?))
+    Ok((ctx.repo.app("behaviour")?, ctx.repo.level(DEFAULT_LEVEL)?))
 }
 
 /// The code by which #DB decides, as linked, for every function of the kernel.

@@ -3,8 +3,9 @@
 mod trouble;
 mod writer;
 
-use super::Tally;
-use crate::config::{App, Level};
+use super::suite::{Apps, Machines, Part, Quick, Suite, When, names, words};
+use super::tally::Tally;
+use crate::config::{App, Level, Levels};
 use crate::counting::{guest_program, load_generator};
 use crate::ctx::Ctx;
 use crate::initramfs::ExtraFile;
@@ -40,21 +41,33 @@ struct Guest {
     port: u16,
 }
 
-/// All faults at a level.
-pub fn run(ctx: &Ctx, level: &str, tally: &mut Tally) {
-    let prefix = format!("faults/{level}/redis/");
-    if !tally.wants_group(&prefix) {
-        return;
+/// What is tried in machines of its own.
+const POWER: &[(&str, fn(&Ctx, &Part) -> Result<String>)] = &[("power-off", power_off), ("negative-control", control)];
+
+/// Boots one machine fifty times, so only when asked for. What is written reaches the disk the same way at each level.
+pub const SUITE: Suite = Suite {
+    name: "faults",
+    summary: "power-offs and other faults: is every acknowledged write there?",
+    prefix: "faults/{level}/redis/",
+    apps: Apps::One("redis"),
+    machines: &[Machines { levels: Some(Levels::Default), cpus: 2, when: When::Asked }],
+    quick: Quick::Smallest,
+    tests: |_, _| Ok([names(POWER), names(trouble::TESTS), words(&["kernel-is-quiet"])].concat()),
+    run,
+};
+
+fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
+    for (name, test) in POWER {
+        let name = part.test(name);
+        if tally.wants(&name) {
+            tally.check(&name, test(ctx, part));
+        }
     }
-    if tally.wants(&format!("{prefix}power-off")) {
-        tally.check(&format!("{prefix}power-off"), power_off(ctx, level));
+    let in_one_machine = names(trouble::TESTS).into_iter().chain(words(&["kernel-is-quiet"]));
+    if in_one_machine.map(|name| part.test(&name)).any(|name| tally.wants(&name)) {
+        one_machine(ctx, part, tally)?;
     }
-    if tally.wants(&format!("{prefix}negative-control")) {
-        tally.check(&format!("{prefix}negative-control"), control(ctx, level));
-    }
-    if let Err(error) = in_one_machine(ctx, level, &prefix, tally) {
-        tally.check(&format!("{prefix}machine"), Err(error));
-    }
+    Ok(())
 }
 
 fn plan(ctx: &Ctx, app: &App, level: &Level, sync: &str, extra: &[ExtraFile]) -> Result<Plan> {
@@ -68,24 +81,23 @@ fn plan(ctx: &Ctx, app: &App, level: &Level, sync: &str, extra: &[ExtraFile]) ->
 }
 
 /// QEMU is killed at random moments of a stream of writes, again and again on the same disk.
-fn power_off(ctx: &Ctx, level: &str) -> Result<String> {
-    let (acknowledged, lost) = power_offs(ctx, level, "always", POWER_OFFS)?;
+fn power_off(ctx: &Ctx, part: &Part) -> Result<String> {
+    let (acknowledged, lost) = power_offs(ctx, part, "always", POWER_OFFS)?;
     ensure!(lost.is_none(), "{}", lost.unwrap_or_default());
     ensure!(acknowledged > u64::from(POWER_OFFS), "only {acknowledged} writes were acknowledged");
     Ok(format!("{acknowledged} acknowledged writes with what is there after {POWER_OFFS} power-offs: 0 lost"))
 }
 
 /// Where Redis leaves it to the kernel when to write, the same does lose some: this test can tell.
-fn control(ctx: &Ctx, level: &str) -> Result<String> {
-    let (acknowledged, lost) = power_offs(ctx, level, "no", 3)?;
+fn control(ctx: &Ctx, part: &Part) -> Result<String> {
+    let (acknowledged, lost) = power_offs(ctx, part, "no", 3)?;
     let lost = lost.with_context(|| format!("none of {acknowledged} writes was lost without a sync"))?;
     Ok(format!("what a power-off takes of writes that nothing has synced with nothing: they differ; {lost:.60}…"))
 }
 
 /// Returns how many writes were acknowledged, and what was missing after a power-off.
-fn power_offs(ctx: &Ctx, level: &str, sync: &str, times: u32) -> Result<(u64, Option<String>)> {
-    let (app, level) = (ctx.repo.app("redis")?, ctx.repo.level(level)?);
-    let mut plan = plan(ctx, &app, &level, sync, &[])?;
+fn power_offs(ctx: &Ctx, part: &Part, sync: &str, times: u32) -> Result<(u64, Option<String>)> {
+    let mut plan = plan(ctx, &ctx.repo.app(&part.app)?, part.level()?, sync, &[])?;
     plan.name.push_str("-power-off");
     let scratch = ctx.cache.scratch()?;
     let disk = disk::open(&scratch.path().join("data.img"), DISK_MIB)?;
@@ -114,19 +126,19 @@ fn power_offs(ctx: &Ctx, level: &str, sync: &str, times: u32) -> Result<(u64, Op
     Ok((writer.acknowledged, None))
 }
 
-fn in_one_machine(ctx: &Ctx, level: &str, prefix: &str, tally: &mut Tally) -> Result<()> {
-    let (app, level) = (ctx.repo.app("redis")?, ctx.repo.level(level)?);
+fn one_machine(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
+    let (app, level, prefix) = (ctx.repo.app(&part.app)?, part.level()?, part.prefix.as_str());
     let program = |target: &str, path: std::path::PathBuf| {
         let content = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
         Ok::<_, anyhow::Error>(ExtraFile { target: target.to_owned(), permissions: 0o755, content })
     };
     let extra =
         [program(LOAD_GENERATOR, load_generator(ctx)?)?, program(INTRUDER, guest_program(ctx, "ukl-intruder")?)?];
-    let mut plan = plan(ctx, &app, &level, ARGUMENTS[SYNC], &extra)?;
+    let mut plan = plan(ctx, &app, level, ARGUMENTS[SYNC], &extra)?;
     let scratch = ctx.cache.scratch()?;
     let disk = disk::open(&scratch.path().join("data.img"), DISK_MIB)?;
     plan.disk = Some(disk.image.clone());
-    plan.cpus = 2;
+    plan.cpus = part.cpus;
     plan.append.push("UKL_KEEP=1".to_owned());
     let port = plan.forwards[0].host;
     let mut vm = Vm::boot(ctx, &plan)?;

@@ -1,7 +1,10 @@
 //! What Rust's standard library needs, checked by apps/hello-rs inside the guest, and what a panic does to program and kernel.
 
-use super::Tally;
+use super::suite::{Apps, Machines, Part, Quick, Suite, When};
+use super::tally::Tally;
+use crate::config::Levels;
 use crate::ctx::Ctx;
+use crate::repo::Repo;
 use crate::run;
 use crate::vm::Vm;
 use crate::vm::shell::Shell;
@@ -10,22 +13,44 @@ use std::time::Duration;
 
 /// For all checks together, under emulation.
 const DEADLINE: Duration = Duration::from_secs(60);
+/// How the table of checks begins in the program's source.
+const TABLE: &str = "const CHECKS: &[Check] = &[";
 /// The status of a Rust program that panicked.
 const PANICKED: i32 = 101;
 
-/// All tests at a level on that many CPUs: one boot.
-pub fn run(ctx: &Ctx, level: &str, cpus: u32, tally: &mut Tally) {
-    let prefix = format!("{level}/smp{cpus}/hello-rs/");
-    if tally.wants_group(&prefix)
-        && let Err(error) = boot_and_run(ctx, level, cpus, &prefix, tally)
-    {
-        tally.check(&format!("{prefix}machine"), Err(error));
-    }
+/// One boot for each level: each has other paths for a call.
+pub const SUITE: Suite = Suite {
+    name: "hello-rs",
+    summary: "what Rust's standard library needs, and panics",
+    prefix: "{level}/smp{cpus}/hello-rs/",
+    apps: Apps::One("hello-rs"),
+    machines: &[Machines { levels: Some(Levels::Every), cpus: 2, when: When::Default }],
+    quick: Quick::Smallest,
+    tests,
+    run: boot_and_run,
+};
+
+/// The program's table of checks, and what this file adds.
+fn tests(repo: &Repo, part: &Part) -> Result<Vec<String>> {
+    let path = repo.root.join("apps").join(&part.app).join("src/main.rs");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let mut names = table(&text);
+    ensure!(!names.is_empty(), "{} has no table `{TABLE}`", path.display());
+    names.extend(["every-check-was-made", "panic-exits-with-101", "kernel-is-quiet"].map(str::to_owned));
+    Ok(names)
 }
 
-fn boot_and_run(ctx: &Ctx, level: &str, cpus: u32, prefix: &str, tally: &mut Tally) -> Result<()> {
-    let (app, level) = (ctx.repo.app("hello-rs")?, ctx.repo.level(level)?);
-    let mut plan = run::plan(ctx, &app, &level, None)?;
+/// The names in the program's table: `("threads", threads::share_a_counter),` and so on.
+fn table(text: &str) -> Vec<String> {
+    let lines = text.lines().skip_while(|line| !line.starts_with(TABLE)).skip(1).take_while(|line| *line != "];");
+    let names = lines.filter_map(|line| line.trim().strip_prefix("(\"")?.split_once('"'));
+    names.map(|(name, _)| name.to_owned()).collect()
+}
+
+fn boot_and_run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
+    let (app, level) = (ctx.repo.app(&part.app)?, part.level()?);
+    let (prefix, cpus) = (part.prefix.as_str(), part.cpus);
+    let mut plan = run::plan(ctx, &app, level, None)?;
     plan.name = format!("test-hello-rs-{}-smp{cpus}", level.name);
     plan.cpus = cpus;
     plan.append.push("UKL_IDLE=1".to_owned());
@@ -33,7 +58,8 @@ fn boot_and_run(ctx: &Ctx, level: &str, cpus: u32, prefix: &str, tally: &mut Tal
     let mut vm = Vm::boot(ctx, &plan)?;
     vm.wait_ready(run::READY_DEADLINE)?;
     let mut shell = vm.shell()?;
-    let output = shell.run(&program, DEADLINE)?;
+    // What the level's file says, for the check of the paths that a level has.
+    let output = shell.run(&format!("LEVEL_OPTIONS='{}' {program}", level.option_names()), DEADLINE)?;
     let lines = checks(&output.text);
     for (name, passed, compared) in &lines {
         tally.add(&format!("{prefix}{name}"), *passed, compared);
@@ -80,6 +106,12 @@ fn panic(shell: &mut Shell, program: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_table_of_checks_is_read() {
+        let text = "const CHECKS: &[Check] = &[\n    (\"threads\", threads::share),\n    (\"files\", files::list),\n];\n(\"x\", y)\n";
+        assert_eq!(table(text), ["threads", "files"]);
+    }
 
     #[test]
     fn only_outcomes_are_taken_for_checks() {

@@ -1,6 +1,8 @@
 //! A server on the lean footing, in a machine with little memory.
 
-use super::Tally;
+use super::suite::{Apps, Machines, Part, Quick, Suite, When, words};
+use super::tally::Tally;
+use crate::config::{Level, Levels};
 use crate::ctx::Ctx;
 use crate::lean::{self, Guest, Image, Options};
 use crate::resp::Client;
@@ -17,26 +19,30 @@ const KEYS: usize = 400;
 /// The largest that an answer is shown with whole.
 const VALUE_BYTES: usize = 8 << 10;
 
-/// All tests of the lean footing at a level.
-pub fn run(ctx: &Ctx, level: &str, tally: &mut Tally) {
-    let prefix = format!("lean/{level}/redis/");
-    if !tally.wants_group(&prefix) {
-        return;
-    }
-    match boot(ctx, level) {
-        Err(error) => tally.check(&format!("{prefix}machine"), Err(error)),
-        Ok((mut guest, image)) => {
-            tally.check(&format!("{prefix}privilege"), lean::check_privilege(&guest, &image.level));
-            tally.check(&format!("{prefix}serves-with-48-mib"), serves(guest.port));
-            tally.check(&format!("{prefix}small-enough"), small_enough(&image));
-            let quiet = guest.check_alive().map(|()| "no warning, oops or panic on the console".to_owned());
-            tally.check(&format!("{prefix}kernel-is-quiet"), quiet);
-        }
-    }
+/// Two more kernels, so only when asked for.
+pub const SUITE: Suite = Suite {
+    name: "lean",
+    summary: "the smallest kernel that serves Redis, in 48 MiB",
+    prefix: "lean/{level}/redis/",
+    apps: Apps::One("redis"),
+    machines: &[Machines { levels: Some(Levels::ReferenceAndDefault), cpus: 1, when: When::Asked }],
+    quick: Quick::Smallest,
+    tests: |_, _| Ok(words(&["privilege", "serves-with-48-mib", "small-enough", "kernel-is-quiet"])),
+    run,
+};
+
+fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
+    let (mut guest, image) = boot(ctx, &part.app, part.level()?)?;
+    tally.check(&part.test("privilege"), lean::check_privilege(&guest, &image.level));
+    tally.check(&part.test("serves-with-48-mib"), serves(guest.port));
+    tally.check(&part.test("small-enough"), small_enough(&image));
+    let quiet = guest.check_alive().map(|()| "no warning, oops or panic on the console".to_owned());
+    tally.check(&part.test("kernel-is-quiet"), quiet);
+    Ok(())
 }
 
-fn boot(ctx: &Ctx, level: &str) -> Result<(Guest, Image)> {
-    let image = Image::build(ctx, &ctx.repo.app("redis")?, &ctx.repo.level(level)?, None)?;
+fn boot(ctx: &Ctx, app: &str, level: &Level) -> Result<(Guest, Image)> {
+    let image = Image::build(ctx, &ctx.repo.app(app)?, level, None)?;
     let options = Options { memory_mib: MEMORY_MIB, cpus: 1, console: true, counting: false };
     let mut guest = Guest::start(ctx, &image, options)?;
     guest.first_answer()?;

@@ -3,17 +3,32 @@
 mod client;
 mod guest;
 
-use super::Tally;
 use super::server::{self, PID, Server, succeed};
+use super::suite::{Apps, Machines, Quick, Suite, When, names, words};
+use super::tally::Tally;
+use crate::config::Levels;
 use crate::ctx::Ctx;
 use crate::memcached::{Client, Reply};
 use crate::vm::Vm;
 use anyhow::{Result, ensure};
 
-/// All memcached tests at a level on that many CPUs: one boot.
-pub fn run(ctx: &Ctx, level: &str, cpus: u32, tally: &mut Tally) {
-    server::run(ctx, ("memcached", level, cpus), tally, boot_and_run);
-}
+/// Its threads run at once only where there is more than one CPU.
+pub const SUITE: Suite = Suite {
+    name: "memcached",
+    summary: "memcached from the host, and its threads seen from the guest",
+    prefix: "{level}/smp{cpus}/memcached/",
+    apps: Apps::One("memcached"),
+    machines: &[
+        Machines { levels: Some(Levels::Default), cpus: 1, when: When::Default },
+        Machines { levels: Some(Levels::Ways), cpus: 2, when: When::Default },
+    ],
+    quick: Quick::Smallest,
+    tests: |_, _| {
+        let others = words(&["privilege", "sigterm", "kernel-is-quiet"]);
+        Ok([names(client::TESTS), names(guest::TESTS), others].concat())
+    },
+    run: |ctx, part, tally| server::run(ctx, part, tally, boot_and_run),
+};
 
 fn boot_and_run(ctx: &Ctx, server: &mut Server, tally: &mut Tally) -> Result<()> {
     let mut vm = server.boot(ctx)?;

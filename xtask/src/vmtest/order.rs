@@ -1,28 +1,53 @@
 //! Each level costs less than the one before: the orders in the bench.toml of every application, counted in machines in
 //! which a tick is an instruction. One test per count, `order/APP/COUNT`, and one that a level made slower fails.
 
-use super::Tally;
+use super::suite::{Apps, Machines, Part, Quick, Suite, When};
+use super::tally::Tally;
 use crate::bench::measure::{self, Machine, Program};
 use crate::config::App;
 use crate::counts::rules::LeftOut;
 use crate::counts::{Measured, Rules, Verdict};
 use crate::ctx::Ctx;
+use crate::repo::Repo;
 use crate::vm::interrupt;
 use anyhow::{Context, Result, ensure};
 
-/// The orders of every application that has some.
-pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
-    for app in ctx.repo.apps()? {
-        let prefix = format!("order/{}/", app.name);
-        if !tally.wants_group(&prefix) || interrupt::requested() {
-            continue;
-        }
-        let Some(rules) = Rules::find(&ctx.repo, &app.dir)? else { continue };
-        if let Err(error) = judge_app(ctx, &app, &rules, &prefix, tally) {
-            tally.check(&format!("{prefix}machine"), Err(error));
-        }
+/// The orders of every application that has some, at the levels that they name. Counting executes one instruction after the
+/// other: minutes, so only when asked for.
+pub const SUITE: Suite = Suite {
+    name: "order",
+    summary: "instruction counts: each level needs fewer than the one before",
+    prefix: "order/{app}/",
+    apps: Apps::Found(with_rules),
+    machines: &[Machines { levels: None, cpus: 1, when: When::Asked }],
+    quick: Quick::Smallest,
+    tests,
+    run,
+};
+
+fn with_rules(repo: &Repo) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for app in repo.apps()? {
+        names.extend(Rules::find(repo, &app.dir)?.map(|_| app.name));
     }
-    Ok(())
+    Ok(names)
+}
+
+fn rules(repo: &Repo, part: &Part) -> Result<(App, Rules)> {
+    let app = repo.app(&part.app)?;
+    let rules = Rules::find(repo, &app.dir)?.with_context(|| format!("{} has no [[order]]", app.name))?;
+    Ok((app, rules))
+}
+
+fn tests(repo: &Repo, part: &Part) -> Result<Vec<String>> {
+    let (_, rules) = rules(repo, part)?;
+    let control = rules.slow_option.iter().map(|_| "negative-control".to_owned());
+    Ok(rules.ordered().into_iter().chain(control).collect())
+}
+
+fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
+    let (app, rules) = rules(&ctx.repo, part)?;
+    judge_app(ctx, &app, &rules, &part.prefix, tally)
 }
 
 /// Measures what the filter asks for at every level that an order names, and judges it.
@@ -33,9 +58,6 @@ fn judge_app(ctx: &Ctx, app: &App, rules: &Rules, prefix: &str, tally: &mut Tall
         all.iter().filter(|count| tally.wants(&format!("{prefix}{count}"))).cloned().collect();
     if wanted.is_empty() && tally.wants(&control) {
         wanted = all;
-    }
-    if wanted.is_empty() {
-        return Ok(());
     }
     let program = Program { arguments: &wanted.join(" "), beside: false };
     let mut runs = Vec::new();

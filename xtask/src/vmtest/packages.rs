@@ -1,11 +1,13 @@
 //! Programs of others: built as they always are, run at a level, tested by their own tests or a real client.
 
-use super::Tally;
 use super::server::{ANSWER_DEADLINE, privilege};
-use crate::config::{App, Check, KernelFlavour, Level, Package, PackageProgram};
+use super::suite::{Apps, Machines, Part, Quick, Suite, When, words};
+use super::tally::Tally;
+use crate::config::{App, Check, KernelFlavour, Level, Levels, Package, PackageProgram};
 use crate::ctx::Ctx;
 use crate::initramfs::{self, ExtraFile};
 use crate::net::{self, Forward};
+use crate::repo::Repo;
 use crate::run::{self, READY_DEADLINE};
 use crate::vm::shell::Shell;
 use crate::vm::{Vm, interrupt};
@@ -16,32 +18,53 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// Where they run; the filter may name another level: `packages/xz/linux`.
-const LEVEL: &str = "byb";
 /// For one check under emulation.
 const CHECK_DEADLINE: Duration = Duration::from_secs(180);
 
-/// Every package that the tally wants.
-pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
-    let levels = ctx.repo.levels()?.into_iter().map(|level| level.name);
-    let named = levels.filter(|level| tally.asks_for(&format!("/{level}"))).max_by_key(String::len);
-    let level = named.unwrap_or(LEVEL.to_owned());
-    for package in ctx.repo.packages()? {
-        let prefix = format!("packages/{}/{level}/", package.name);
-        if interrupt::requested() || !tally.wants_group(&prefix) {
-            continue;
-        }
-        match packages::build(ctx, &package) {
-            Err(error) => tally.check(&format!("{prefix}build"), Err(error)),
-            Ok(tree) => {
-                let what = format!("the status of its own build with 0 ({})", package.summary);
-                tally.add(&format!("{prefix}build"), true, &what);
-                for program in &package.programs {
-                    if let Err(error) = boot_and_run(ctx, (&package, program), &tree, (&level, &prefix), tally) {
-                        tally.check(&format!("{prefix}machine"), Err(error));
-                    }
-                }
-            }
+/// Builds programs of others, so only when asked for: at the default level, or at one that the filter names
+/// (`packages/xz/linux`).
+pub const SUITE: Suite = Suite {
+    name: "packages",
+    summary: "xz, CivetWeb and others from Debian's sources, tested by their own tests or a real client",
+    prefix: "packages/{app}/{level}/",
+    apps: Apps::Found(|repo| Ok(repo.packages()?.into_iter().map(|package| package.name).collect())),
+    machines: &[
+        Machines { levels: Some(Levels::Default), cpus: 1, when: When::Asked },
+        Machines { levels: Some(Levels::OthersThanDefault), cpus: 1, when: When::Named },
+    ],
+    quick: Quick::Smallest,
+    tests,
+    run,
+};
+
+fn package(repo: &Repo, name: &str) -> Result<Package> {
+    let found = repo.packages()?.into_iter().find(|package| package.name == name);
+    found.with_context(|| format!("packages/{name}.toml does not exist"))
+}
+
+fn tests(repo: &Repo, part: &Part) -> Result<Vec<String>> {
+    let mut names = words(&["build"]);
+    for tested in package(repo, &part.app)?.programs {
+        let name = program::name_of(&tested.path);
+        names.push(if tested.ports.is_empty() { kind_test(&name) } else { "privilege".to_owned() });
+        names.extend(tested.check.iter().map(|check| check.name.clone()));
+        names.push(format!("{name}-kernel-is-quiet"));
+    }
+    Ok(names)
+}
+
+fn kind_test(program: &str) -> String {
+    format!("{program}-is-as-its-level-says")
+}
+
+fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
+    let package = package(&ctx.repo, &part.app)?;
+    let tree = packages::build(ctx, &package).context("its own build")?;
+    let what = format!("the status of its own build with 0 ({})", package.summary);
+    tally.add(&part.test("build"), true, &what);
+    for program in &package.programs {
+        if let Err(error) = boot_and_run(ctx, (&package, program), &tree, part, tally) {
+            tally.broke(&part.prefix, &error);
         }
     }
     Ok(())
@@ -51,13 +74,13 @@ fn boot_and_run(
     ctx: &Ctx,
     (package, tested): (&Package, &PackageProgram),
     tree: &Path,
-    (level, prefix): (&str, &str),
+    part: &Part,
     tally: &mut Tally,
 ) -> Result<()> {
-    let level = ctx.repo.level(level)?;
+    let (level, prefix) = (part.level()?, part.prefix.as_str());
     let options = program::Options { ports: tested.ports.clone(), ..program::Options::default() };
     let app = program::app(&tree.join(&tested.path), options)?;
-    let mut plan = run::plan_with(ctx, &app, &level, Some(&tested.args), &files(tested, tree)?)?;
+    let mut plan = run::plan_with(ctx, &app, level, Some(&tested.args), &files(tested, tree)?)?;
     plan.name = format!("test-package-{}-{}", package.name, level.name);
     (plan.cpus, plan.memory_mib) = (tested.cpus, tested.memory_mib);
     let port = net::free_port()?;
@@ -69,8 +92,8 @@ fn boot_and_run(
     vm.wait_ready(READY_DEADLINE)?;
     let mut shell = vm.shell()?;
     match tested.ports.is_empty() {
-        false => tally.check(&format!("{prefix}privilege"), privilege(&level, &vm)),
-        true => tally.check(&format!("{prefix}{}-is-as-its-level-says", app.name), kind(&app, &level, &mut shell)),
+        false => tally.check(&format!("{prefix}privilege"), privilege(level, &vm)),
+        true => tally.check(&part.test(&kind_test(&app.name)), kind(&app, level, &mut shell)),
     }
     let scratch = ctx.cache.scratch()?;
     for check in &tested.check {

@@ -1,32 +1,41 @@
 //! An application that is three machines: the right answer at every party, and an error at each when one is missing.
 
-use super::Tally;
+use super::suite::{Apps, Machines, Part, Quick, Suite, When};
+use super::tally::Tally;
+use crate::config::Levels;
 use crate::ctx::Ctx;
-use crate::run::machines::Machines;
+use crate::run::machines::Machines as Trio;
 use crate::run::parties;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 /// The application with parties.
 const APP: &str = "secrecy";
+/// What they are asked, waiting and polling (`-spin`).
+const QUERIES: [&str; 3] = ["group-by", "join", "sort"];
 /// How long a party waits for one that does not come.
 const DEADLINE_MS: &str = "2000";
 
-/// All tests at a level: three machines, booted once.
-pub fn run(ctx: &Ctx, level: &str, tally: &mut Tally) {
-    let prefix = format!("{level}/parties/{APP}/");
-    if tally.wants_group(&prefix)
-        && let Err(error) = boot_and_run(ctx, level, &prefix, tally)
-    {
-        tally.add(&format!("{prefix}machines"), false, &format!("{error:#}").replace('\n', "; "));
-    }
-}
+/// Three machines for each level, booted once.
+pub const SUITE: Suite = Suite {
+    name: "parties",
+    summary: "three machines that compute with `secrecy`, and one that never comes",
+    prefix: "{level}/parties/{app}/",
+    apps: Apps::One(APP),
+    machines: &[Machines { levels: Some(Levels::Ways), cpus: 1, when: When::Default }],
+    quick: Quick::Nothing,
+    tests: |_, _| {
+        let queries = QUERIES.iter().flat_map(|query| [(*query).to_owned(), format!("{query}-spin")]);
+        Ok(queries.chain(["missing-party", "kernels-are-quiet"].map(str::to_owned)).collect())
+    },
+    run: boot_and_run,
+};
 
-fn boot_and_run(ctx: &Ctx, level: &str, prefix: &str, tally: &mut Tally) -> Result<()> {
-    let (app, level) = (ctx.repo.app(APP)?, ctx.repo.level(level)?);
+fn boot_and_run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
+    let (app, level, prefix) = (ctx.repo.app(&part.app)?, part.level()?, part.prefix.as_str());
     let of = app.parties.as_ref().context("its app.toml has no [parties]")?;
-    let mut machines = Machines::boot(ctx, &app, &level, of)?;
-    for query in ["group-by", "join", "sort"] {
+    let mut machines = Trio::boot(ctx, &app, level, of)?;
+    for query in QUERIES {
         for spin in [None, Some("--spin")] {
             let words = ["--query", query, "--rows", "64", "--check"].into_iter().chain(spin);
             let request: Vec<String> = words.map(str::to_owned).collect();

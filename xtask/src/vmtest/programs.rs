@@ -1,9 +1,9 @@
 //! Programs as their owners run them: through this program's own command line, at each level.
 
-use super::Tally;
+use super::suite::{Apps, Machines, Quick, Suite, When, words};
+use crate::config::Levels;
 use crate::ctx::Ctx;
 use crate::toolchain::{self, Contents};
-use crate::vm::interrupt;
 use crate::{app, process};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
@@ -78,32 +78,43 @@ fn refused(ctx: &Ctx, refusal: &Refusal) -> Result<String> {
     Ok(format!("the answer to `{}` with `{}`", refusal.command, refusal.words.join("`, `")))
 }
 
-/// Every level that the tally wants.
-pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
-    if tally.wants_group("programs/link/") {
+/// Links that have to fail.
+pub const LINKS: Suite = Suite {
+    name: "links",
+    summary: "what ukl-cc refuses to link, and what it says",
+    prefix: "programs/link/",
+    apps: Apps::None,
+    machines: &[Machines { levels: None, cpus: 1, when: When::Asked }],
+    quick: Quick::Smallest,
+    tests: |_, _| Ok(REFUSALS.iter().map(|refusal| refusal.name.to_owned()).collect()),
+    run: |ctx, part, tally| {
         for refusal in REFUSALS {
-            let name = format!("programs/link/{}", refusal.name);
+            let name = part.test(refusal.name);
             if tally.wants(&name) {
                 tally.check(&name, refused(ctx, refusal));
             }
         }
-    }
-    for level in ctx.repo.levels()? {
-        let prefix = format!("programs/{}/", level.name);
-        if interrupt::requested() || !tally.wants_group(&prefix) {
-            continue;
-        }
-        let tests: [(&str, fn(&Ctx, &str) -> Result<String>); 3] =
-            [("hello-by-its-path", hello), ("what-c++-needs", cxx), ("3-mib-of-data", data)];
-        for (name, test) in tests {
-            let name = format!("{prefix}{name}");
-            if tally.wants(&name) {
-                tally.check(&name, test(ctx, &level.name));
-            }
-        }
-    }
-    Ok(())
-}
+        Ok(())
+    },
+};
+
+/// Links two images for each level, so only when asked for.
+pub const SUITE: Suite = Suite {
+    name: "programs",
+    summary: "hello.c and C++ by their paths, at every level",
+    prefix: "programs/{level}/",
+    apps: Apps::None,
+    machines: &[Machines { levels: Some(Levels::Every), cpus: 1, when: When::Asked }],
+    quick: Quick::Smallest,
+    tests: |_, _| Ok(words(&["hello-by-its-path", "what-c++-needs", "3-mib-of-data"])),
+    run: |ctx, part, tally| {
+        let level = &part.level()?.name;
+        tally.check(&part.test("hello-by-its-path"), hello(ctx, level));
+        tally.check(&part.test("what-c++-needs"), cxx(ctx, level));
+        tally.check(&part.test("3-mib-of-data"), data(ctx, level));
+        Ok(())
+    },
+};
 
 /// Runs `run` with these words; its status and standard output.
 fn xtask(words: &[&str], folder: &Path) -> Result<(Option<i32>, String)> {

@@ -3,18 +3,31 @@
 mod client;
 mod guest;
 
-use super::Tally;
 use super::server::{self, ANSWER_DEADLINE, Server};
+use super::suite::{Apps, Machines, Quick, Suite, When, names, words};
+use super::tally::Tally;
+use crate::config::Levels;
 use crate::ctx::Ctx;
 use crate::resp::Client;
 use crate::smoke;
 use crate::vm::{Vm, disk};
 use anyhow::{Context, Result, ensure};
 
-/// All Redis tests at a level: two boots on the same data disk.
-pub fn run(ctx: &Ctx, level: &str, tally: &mut Tally) {
-    server::run(ctx, ("redis", level, 1), tally, boot_and_run);
-}
+/// Two boots for each level, on the same data disk.
+pub const SUITE: Suite = Suite {
+    name: "redis",
+    summary: "Redis from the host and beside it in the guest, and its data after a new start",
+    prefix: "{level}/smp{cpus}/redis/",
+    apps: Apps::One("redis"),
+    machines: &[Machines { levels: Some(Levels::Ways), cpus: 1, when: When::Default }],
+    quick: Quick::Smallest,
+    tests: |_, _| {
+        let others =
+            ["privilege", "shutdown", "kernel-is-quiet", "data-set-is-loaded-again", "second-boot-kernel-is-quiet"];
+        Ok([names(client::TESTS), names(guest::TESTS), words(&others)].concat())
+    },
+    run: |ctx, part, tally| server::run(ctx, part, tally, boot_and_run),
+};
 
 fn boot_and_run(ctx: &Ctx, server: &mut Server, tally: &mut Tally) -> Result<()> {
     let scratch = ctx.cache.scratch()?;

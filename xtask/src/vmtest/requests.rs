@@ -1,37 +1,54 @@
 //! Each level costs a server less per request than the one before. One test per kind of request,
 //! `order/APP/GET-total`; one that a second run gives the same figures; one that a level made slower fails.
 
-use super::Tally;
+use super::suite::{Apps, Machines, Part, Quick, Suite, When, words};
+use super::tally::Tally;
 use crate::config::App;
 use crate::counting::{self, Order, Requests, Row};
+use crate::counts::rules::FILE;
 use crate::ctx::Ctx;
-use crate::vm::interrupt;
+use crate::repo::Repo;
 use anyhow::{Context, Result, ensure};
 
 /// Has every system call of every task traced, for which a call has to go the full way.
 const SLOWER: &str = "echo 1 >/sys/kernel/tracing/events/raw_syscalls/enable || exit 1\n";
 
-/// The orders of every application whose bench.toml has `[requests]`.
-pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
-    for app in ctx.repo.apps()? {
-        let (prefix, path) = (format!("order/{}/", app.name), app.dir.join("bench.toml"));
-        if !path.is_file() || !tally.wants_group(&prefix) || interrupt::requested() {
-            continue;
-        }
-        let Some(requests) = Requests::read(&path)? else { continue };
-        if let Err(error) = judge_app(ctx, &app, &requests.for_order(), &prefix, tally) {
-            tally.check(&format!("{prefix}machine"), Err(error));
-        }
+/// Every application whose bench.toml has `[requests]`, at the levels of its order; only when asked for, as other counts.
+pub const SUITE: Suite = Suite {
+    name: "requests",
+    summary: "instructions a request of a server: each level needs fewer than the one before",
+    prefix: "order/{app}/",
+    apps: Apps::Found(with_requests),
+    machines: &[Machines { levels: None, cpus: 1, when: When::Asked }],
+    quick: Quick::Smallest,
+    tests,
+    run: |ctx, part, tally| {
+        let app = ctx.repo.app(&part.app)?;
+        let requests = requests(&app)?.with_context(|| format!("{} has no [requests]", app.name))?;
+        judge_app(ctx, &app, &requests.for_order(), &part.prefix, tally)
+    },
+};
+
+fn requests(app: &App) -> Result<Option<Requests>> {
+    let path = app.dir.join(FILE);
+    if path.is_file() { Requests::read(&path) } else { Ok(None) }
+}
+
+fn with_requests(repo: &Repo) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for app in repo.apps()? {
+        names.extend(requests(&app)?.map(|_| app.name));
     }
-    Ok(())
+    Ok(names)
+}
+
+fn tests(repo: &Repo, part: &Part) -> Result<Vec<String>> {
+    let ratios = requests(&repo.app(&part.app)?)?.map(|requests| requests.ratios).unwrap_or_default();
+    let totals = ratios.keys().map(|name| format!("{name}-total"));
+    Ok(totals.chain(words(&["repeatable", "negative-control"])).collect())
 }
 
 fn judge_app(ctx: &Ctx, app: &App, requests: &Requests, prefix: &str, tally: &mut Tally) -> Result<()> {
-    let names: Vec<_> = requests.ratios.keys().map(|name| format!("{name}-total")).collect();
-    let others = ["repeatable", "negative-control"].map(str::to_owned);
-    if !names.iter().chain(&others).any(|name| tally.wants(&format!("{prefix}{name}"))) {
-        return Ok(());
-    }
     let levels = requests.order.levels.iter().map(|name| ctx.repo.level(name)).collect::<Result<Vec<_>>>()?;
     let order = Order { app, levels: &levels, requests, profile: false, prelude: "" };
     let rows = counting::measure(ctx, &order)?;

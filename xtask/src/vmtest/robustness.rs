@@ -5,7 +5,7 @@ mod machine;
 mod shortage;
 mod trial;
 
-use super::Tally;
+use super::suite::{Apps, Machines, Quick, Suite, When, names};
 use crate::ctx::Ctx;
 use crate::vm::interrupt;
 use anyhow::{Context, Result, ensure};
@@ -33,16 +33,25 @@ const LATEST: Duration = Duration::from_secs(25);
 /// A build of a C library and a toolchain, on a busy machine.
 const BUILD_DEADLINE: Duration = Duration::from_secs(600);
 
-/// Runs what the tally wants.
-pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
-    for (name, test) in TESTS {
-        let name = format!("robustness/{name}");
-        if tally.wants(&name) && tally.wants_group(&name) && !interrupt::requested() {
-            tally.check(&name, test(ctx));
+/// Builds again and again what it kills, so only when asked for.
+pub const SUITE: Suite = Suite {
+    name: "robustness",
+    summary: "this program killed, without space, network or tools, in odd paths",
+    prefix: "robustness/",
+    apps: Apps::None,
+    machines: &[Machines { levels: None, cpus: 1, when: When::Asked }],
+    quick: Quick::Smallest,
+    tests: |_, _| Ok(names(TESTS)),
+    run: |ctx, part, tally| {
+        for (name, test) in TESTS {
+            let name = part.test(name);
+            if tally.wants(&name) && !interrupt::requested() {
+                tally.check(&name, test(ctx));
+            }
         }
-    }
-    Ok(())
-}
+        Ok(())
+    },
+};
 
 /// Kills a build at random moments, starts it again at once each time, and compares the last result with that of a build
 /// that nobody disturbed.

@@ -7,9 +7,10 @@ mod attempts;
 mod hold;
 mod protection;
 
-use super::Tally;
 use super::server::{PID, privilege, succeed};
-use crate::config::Level;
+use super::suite::{Apps, Machines, Part, Quick, Suite, When, names, words};
+use super::tally::Tally;
+use crate::config::{Level, Levels};
 use crate::counting::guest_program;
 use crate::ctx::Ctx;
 use crate::initramfs::ExtraFile;
@@ -49,33 +50,38 @@ struct Guest<'a> {
     names: Vec<(&'static str, String)>,
 }
 
-/// All attempts at a level.
-pub fn run(ctx: &Ctx, level: &str, tally: &mut Tally) {
-    let prefix = format!("security/{level}/");
-    if !tally.wants_group(&prefix) {
-        return;
-    }
-    if let Err(error) = in_guest(ctx, level, &prefix, tally) {
-        tally.check(&format!("{prefix}machine"), Err(error));
-    }
-}
+/// On the kernel of the distribution, for its boundaries; only when asked for.
+pub const SUITE: Suite = Suite {
+    name: "security",
+    summary: "who may start and touch an application: each attempt with its controls",
+    prefix: "security/{level}/",
+    apps: Apps::One("redis"),
+    machines: &[Machines { levels: Some(Levels::LinkedWays), cpus: 1, when: When::Asked }],
+    quick: Quick::Smallest,
+    tests: |_, _| {
+        let attempts = attempts::ATTEMPTS.iter().map(|attempt| attempt.name.to_owned()).collect();
+        let first = words(&["privilege", "protection"]);
+        Ok([first, attempts, names(hold::TESTS), words(&["kernel-is-quiet"])].concat())
+    },
+    run,
+};
 
-fn in_guest(ctx: &Ctx, level: &str, prefix: &str, tally: &mut Tally) -> Result<()> {
-    let (app, level) = (ctx.repo.app("redis")?, ctx.repo.level(level)?);
+fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
+    let (app, level, prefix) = (ctx.repo.app(&part.app)?, part.level()?, part.prefix.as_str());
     let program = guest_program(ctx, "ukl-intruder")?;
     let content = std::fs::read(&program).with_context(|| format!("reading {}", program.display()))?;
     let extra = [ExtraFile { target: INTRUDER.to_owned(), permissions: 0o755, content }];
-    let mut plan = run::plan_on(ctx, &app, &level, Userland::Tools, None, &extra)?;
+    let mut plan = run::plan_on(ctx, &app, level, Userland::Tools, None, &extra)?;
     plan.name = format!("test-security-{}", level.name);
     plan.append.retain(|word| word != run::NO_AUDIT);
     plan.append.push("audit=1".to_owned());
     let mut vm = Vm::boot(ctx, &plan)?;
     vm.wait_ready(READY_DEADLINE)?;
-    tally.check(&format!("{prefix}privilege"), privilege(&level, &vm));
+    tally.check(&format!("{prefix}privilege"), privilege(level, &vm));
     if tally.wants(&format!("{prefix}protection")) {
-        tally.check(&format!("{prefix}protection"), protection::check(ctx, &app, &level, &mut vm));
+        tally.check(&format!("{prefix}protection"), protection::check(ctx, &app, level, &mut vm));
     }
-    let mut guest = prepare(vm.shell()?, &level)?;
+    let mut guest = prepare(vm.shell()?, level)?;
 
     for attempt in attempts::ATTEMPTS {
         let name = format!("{prefix}{}", attempt.name);

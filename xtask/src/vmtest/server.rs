@@ -1,6 +1,7 @@
 //! What the tests of every server share: its machine, its privilege level, and a shell beside it.
 
-use super::Tally;
+use super::suite::Part;
+use super::tally::Tally;
 use crate::config::{App, Level};
 use crate::ctx::Ctx;
 use crate::net::{self, Forward};
@@ -36,32 +37,25 @@ pub struct Server {
     pub port: u16,
 }
 
-/// Runs `tests` on the server when the tally wants any of them. A machine that fails is one failed test more.
+/// Runs `tests` on the server of a part.
 pub fn run(
     ctx: &Ctx,
-    (app, level, cpus): (&str, &str, u32),
+    part: &Part,
     tally: &mut Tally,
     tests: impl FnOnce(&Ctx, &mut Server, &mut Tally) -> Result<()>,
-) {
-    let prefix = format!("{level}/smp{cpus}/{app}/");
-    if !tally.wants_group(&prefix) {
-        return;
-    }
-    let outcome = prepare(ctx, (app, level, cpus), &prefix).and_then(|mut server| tests(ctx, &mut server, tally));
-    if let Err(error) = outcome {
-        tally.check(&format!("{prefix}machine"), Err(error));
-    }
+) -> Result<()> {
+    tests(ctx, &mut prepare(ctx, part)?, tally)
 }
 
-fn prepare(ctx: &Ctx, (app, level, cpus): (&str, &str, u32), prefix: &str) -> Result<Server> {
-    let (app, level) = (ctx.repo.app(app)?, ctx.repo.level(level)?);
+fn prepare(ctx: &Ctx, part: &Part) -> Result<Server> {
+    let (app, level, cpus) = (ctx.repo.app(&part.app)?, part.level()?.clone(), part.cpus);
     let mut plan = run::plan(ctx, &app, &level, None)?;
     plan.name = format!("test-{}-{}-smp{cpus}", app.name, level.name);
     plan.cpus = cpus;
     let guest = *app.guest.ports.first().with_context(|| format!("application `{}` has no port", app.name))?;
     let port = net::free_port()?;
     plan.forwards = vec![Forward { host: port, guest }];
-    Ok(Server { app, level, prefix: prefix.to_owned(), plan, port })
+    Ok(Server { app, level, prefix: part.prefix.clone(), plan, port })
 }
 
 impl Server {

@@ -1,8 +1,9 @@
 //! Redis and memcached in one image: both serve, and either may crash and be started again without the other noticing.
 
-use super::Tally;
 use super::server::{ANSWER_DEADLINE, succeed};
-use crate::config::{App, Level};
+use super::suite::{Apps, Machines, Part, Quick, Suite, When, names, words};
+use super::tally::Tally;
+use crate::config::{App, Level, Levels};
 use crate::ctx::Ctx;
 use crate::net::{self, Forward};
 use crate::run::{self, READY_DEADLINE};
@@ -30,37 +31,42 @@ struct Pair<'a> {
     memcached: u16,
 }
 
-/// All tests of the two at a level, with two CPUs: one boot.
-pub fn run(ctx: &Ctx, level: &str, tally: &mut Tally) {
-    let prefix = format!("{level}/smp2/together/");
-    if !tally.wants_group(&prefix) {
-        return;
+type Test = (&'static str, fn(&mut Pair) -> Result<String>);
+
+/// Each begins where the one before it ended.
+const TESTS: &[Test] = &[
+    ("privilege", privilege),
+    ("both-serve", both_serve),
+    ("memcached-crashes", memcached_crashes),
+    ("redis-crashes", redis_crashes),
+];
+
+/// One boot for each level.
+pub const SUITE: Suite = Suite {
+    name: "together",
+    summary: "Redis and memcached in one image; either crashes without the other noticing",
+    prefix: "{level}/smp{cpus}/together/",
+    apps: Apps::One(APPS),
+    machines: &[Machines { levels: Some(Levels::Ways), cpus: 2, when: When::Default }],
+    quick: Quick::Nothing,
+    tests: |_, _| Ok([names(TESTS), words(&["kernel-is-quiet"])].concat()),
+    run,
+};
+
+fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
+    let app = ctx.repo.app(&part.app)?;
+    let mut pair = boot(ctx, &app, part.level()?, part.cpus)?;
+    for (name, test) in TESTS {
+        tally.check(&part.test(name), test(&mut pair));
     }
-    let tests = [
-        ("privilege", privilege as fn(&mut Pair) -> Result<String>),
-        ("both-serve", both_serve),
-        ("memcached-crashes", memcached_crashes),
-        ("redis-crashes", redis_crashes),
-    ];
-    let outcome = (|| {
-        let (app, level) = (ctx.repo.app(APPS)?, ctx.repo.level(level)?);
-        let mut pair = boot(ctx, &app, &level)?;
-        // Each begins where the one before it ended.
-        for (name, test) in tests {
-            tally.check(&format!("{prefix}{name}"), test(&mut pair));
-        }
-        tally.kernel_is_quiet(&prefix, &mut pair.vm);
-        pair.vm.stop()
-    })();
-    if let Err(error) = outcome {
-        tally.check(&format!("{prefix}machine"), Err(error));
-    }
+    tally.kernel_is_quiet(&part.prefix, &mut pair.vm);
+    pair.vm.stop()
 }
 
-fn boot<'a>(ctx: &Ctx, app: &App, level: &'a Level) -> Result<Pair<'a>> {
+fn boot<'a>(ctx: &Ctx, app: &App, level: &'a Level, cpus: u32) -> Result<Pair<'a>> {
     let mut plan = run::plan(ctx, app, level, Some(&REDIS_ARGUMENTS.map(str::to_owned)))?;
     plan.name = format!("test-{}-{}", app.title(), level.name);
-    plan.cpus = 2;
+    plan.cpus = cpus;
     plan.append.push("UKL_KEEP=1".to_owned());
     let mut ports = Vec::new();
     for app in app.all() {

@@ -7,9 +7,10 @@ mod perf;
 mod probes;
 mod proc;
 
-use super::Tally;
 use super::server::{ANSWER_DEADLINE, PID, privilege, succeed};
-use crate::config::{App, KernelFlavour, Level};
+use super::suite::{Apps, Machines, Part, Quick, Suite, When, names, words};
+use super::tally::Tally;
+use crate::config::{App, KernelFlavour, Level, Levels};
 use crate::counting::load_generator;
 use crate::ctx::Ctx;
 use crate::initramfs::ExtraFile;
@@ -53,34 +54,49 @@ struct Guest<'a> {
 /// A test: what its name ends with and what it does; the result says what was compared.
 type Test = (&'static str, fn(&mut Guest) -> Result<String>);
 
-/// All tests at a level.
-pub fn run(ctx: &Ctx, level: &str, tally: &mut Tally) {
-    let prefix = format!("tools/{level}/redis/");
-    if !tally.wants_group(&prefix) {
-        return;
-    }
-    let outcome = in_guest(ctx, level, &prefix, tally);
-    if let Err(error) = outcome {
-        tally.check(&format!("{prefix}machine"), Err(error));
-    }
-    if tally.wants(&format!("{prefix}one-stack")) {
-        tally.check(&format!("{prefix}one-stack"), one_stack(ctx, level));
-    }
-    if tally.wants(&format!("{prefix}gdbstub")) {
-        tally.check(&format!("{prefix}gdbstub"), gdbstub::both_break(ctx, level));
-    }
+/// Kernels on another footing, and a Debian: only when asked for.
+pub const SUITE: Suite = Suite {
+    name: "tools",
+    summary: "perf, ftrace, probes, strace, gdb, /proc and a core dump, on Redis",
+    prefix: "tools/{level}/redis/",
+    apps: Apps::One("redis"),
+    machines: &[Machines { levels: Some(Levels::Ways), cpus: 1, when: When::Asked }],
+    quick: Quick::Smallest,
+    tests: |_, _| {
+        Ok([words(&["privilege"]), names(&in_guest_tests()), words(&["kernel-is-quiet", "one-stack", "gdbstub"])]
+            .concat())
+    },
+    run,
+};
+
+/// The tests that share a guest. The crash is the last.
+fn in_guest_tests() -> Vec<Test> {
+    [proc::TESTS, perf::TESTS, ftrace::TESTS, probes::TESTS, debuggers::TESTS].concat()
 }
 
-fn in_guest(ctx: &Ctx, level: &str, prefix: &str, tally: &mut Tally) -> Result<()> {
-    let (app, level) = (ctx.repo.app("redis")?, ctx.repo.level(level)?);
-    let (mut vm, symbols) = boot(ctx, &app, &level)?;
-    tally.check(&format!("{prefix}privilege"), privilege(&level, &vm));
+fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
+    let level = part.level()?;
+    let outcome = in_guest(ctx, part, tally);
+    for (name, test) in
+        [("one-stack", one_stack as fn(&Ctx, &Level) -> Result<String>), ("gdbstub", gdbstub::both_break)]
+    {
+        let name = part.test(name);
+        if tally.wants(&name) {
+            tally.check(&name, test(ctx, level));
+        }
+    }
+    outcome
+}
+
+fn in_guest(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
+    let (app, level, prefix) = (ctx.repo.app(&part.app)?, part.level()?, part.prefix.as_str());
+    let (mut vm, symbols) = boot(ctx, &app, level)?;
+    tally.check(&part.test("privilege"), privilege(level, &vm));
     let mut shell = vm.shell()?;
-    let (pid, slide) = prepare(ctx, &app, &level, &mut shell)?;
-    let mut guest = Guest { shell, level: &level, symbols, pid, slide };
-    // The crash is the last.
-    for (name, test) in [proc::TESTS, perf::TESTS, ftrace::TESTS, probes::TESTS, debuggers::TESTS].concat() {
-        let name = format!("{prefix}{name}");
+    let (pid, slide) = prepare(ctx, &app, level, &mut shell)?;
+    let mut guest = Guest { shell, level, symbols, pid, slide };
+    for (name, test) in in_guest_tests() {
+        let name = part.test(name);
         if tally.wants(&name) {
             tally.check(&name, test(&mut guest));
         }
@@ -166,9 +182,9 @@ impl Guest<'_> {
 }
 
 /// `cargo xtask profile` finds the application's functions above those of TCP, and its stacks whole.
-fn one_stack(ctx: &Ctx, level: &str) -> Result<String> {
-    let (app, level) = (ctx.repo.app("redis")?, ctx.repo.level(level)?);
-    let stacks = profile::of_level(ctx, &app, &level, &Load::read(&app)?)?.stacks;
+fn one_stack(ctx: &Ctx, level: &Level) -> Result<String> {
+    let app = ctx.repo.app("redis")?;
+    let stacks = profile::of_level(ctx, &app, level, &Load::read(&app)?)?.stacks;
     let all = stacks.of_application();
     ensure!(all > 500, "only {all} samples are of redis");
     for path in

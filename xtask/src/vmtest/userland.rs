@@ -4,8 +4,10 @@ mod failing;
 mod ordinary;
 mod sandbox;
 
-use super::{Tally, server};
-use crate::config::Level;
+use super::server;
+use super::suite::{Apps, Machines, Part, Quick, Suite, When, names, words};
+use super::tally::Tally;
+use crate::config::{Level, Levels};
 use crate::ctx::Ctx;
 use crate::net::{self, Forward};
 use crate::resp::Client;
@@ -51,19 +53,21 @@ struct Guest {
     port: u16,
 }
 
-/// All tests at a level, in one machine.
-pub fn run(ctx: &Ctx, level: &str, tally: &mut Tally) {
-    let prefix = format!("userland/{level}/");
-    if !tally.wants_group(&prefix) {
-        return;
-    }
-    if let Err(error) = tests(ctx, level, &prefix, tally) {
-        tally.check(&format!("{prefix}machine"), Err(error));
-    }
-}
+/// Boots a distribution on a kernel of its own, one machine for each level, so only when asked for.
+pub const SUITE: Suite = Suite {
+    name: "userland",
+    summary: "a unit of Debian's systemd: crash, limits, sandbox, stop; an ordinary Redis beside it",
+    prefix: "userland/{level}/",
+    apps: Apps::One("redis"),
+    machines: &[Machines { levels: Some(Levels::Ways), cpus: 1, when: When::Asked }],
+    quick: Quick::Smallest,
+    tests: |_, _| Ok([words(&["privilege"]), names(TESTS), words(&["kernel-is-quiet", "poweroff"])].concat()),
+    run,
+};
 
-fn tests(ctx: &Ctx, level: &str, prefix: &str, tally: &mut Tally) -> Result<()> {
-    let (mut vm, mut guest) = boot(ctx, level)?;
+fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
+    let prefix = part.prefix.as_str();
+    let (mut vm, mut guest) = boot(ctx, &part.app, part.level()?)?;
     tally.check(&format!("{prefix}privilege"), server::privilege(&guest.level, &vm));
     for (name, test) in TESTS {
         let name = format!("{prefix}{name}");
@@ -77,8 +81,8 @@ fn tests(ctx: &Ctx, level: &str, prefix: &str, tally: &mut Tally) -> Result<()> 
     Ok(())
 }
 
-fn boot(ctx: &Ctx, level: &str) -> Result<(Vm, Guest)> {
-    let (app, level) = (ctx.repo.app("redis")?, ctx.repo.level(level)?);
+fn boot(ctx: &Ctx, app: &str, level: &Level) -> Result<(Vm, Guest)> {
+    let (app, level) = (ctx.repo.app(app)?, level.clone());
     let mut plan = run::plan_on(ctx, &app, &level, Userland::Debian, None, &[])?;
     plan.name = format!("test-userland-{}", level.name);
     let port = net::free_port()?;

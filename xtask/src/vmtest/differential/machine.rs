@@ -1,8 +1,8 @@
 //! One machine with a server and its clients, which are played against it from beside it.
 
-use super::super::Tally;
 use super::super::server::{privilege, succeed};
-use crate::config::App;
+use super::super::tally::Tally;
+use crate::config::{App, Level};
 use crate::counting;
 use crate::ctx::Ctx;
 use crate::initramfs::{ExtraFile, without_debug_data};
@@ -47,19 +47,18 @@ impl Clients {
         &self,
         ctx: &Ctx,
         app: &App,
-        level: &str,
+        level: &Level,
         names: &[String],
         prefix: &str,
         tally: &mut Tally,
     ) -> Result<Record> {
-        let level = ctx.repo.level(level)?;
         let prefix = format!("{prefix}{}/", level.name);
         let port = *app.guest.ports.first().with_context(|| format!("application `{}` has no port", app.name))?;
-        let mut plan = run::plan_with(ctx, app, &level, self.suite.arguments.as_deref(), &self.files)?;
+        let mut plan = run::plan_with(ctx, app, level, self.suite.arguments.as_deref(), &self.files)?;
         plan.name = format!("test-differential-{}-{}", app.name, level.name);
         let mut vm = Vm::boot(ctx, &plan)?;
         vm.wait_ready(READY_DEADLINE)?;
-        tally.check(&format!("{prefix}privilege"), privilege(&level, &vm));
+        tally.check(&format!("{prefix}privilege"), privilege(level, &vm));
         let command = format!(
             "{PROGRAM} --packed-to {RECORD} --deadline-s {STEP_DEADLINE_S} --target 127.0.0.1:{port} --suite {SUITE} {}",
             names.join(" ")

@@ -1,6 +1,7 @@
 //! The kernel's own tracers over the kernel's part of a request.
 
 use super::{Guest, Test};
+use crate::config::LevelOptions;
 use anyhow::{Context, Result, ensure};
 
 pub const TESTS: &[Test] =
@@ -24,12 +25,12 @@ fn trace(guest: &mut Guest, tracer: &str, requests: u32) -> Result<String> {
     text
 }
 
-/// The function that calls into the body of `write`, by level; the tracer sees no function of the application.
+/// The function that calls into the body of `write`, by the way of a call; the tracer sees no function of the application.
 fn function(guest: &mut Guest) -> Result<String> {
     let text = trace(guest, "function", 20)?;
-    let call = match guest.level.name.as_str() {
-        "byb" => "ksys_write <-ukl_sys_1",
-        "shortcut" => "ukl_short_sys_write <-ukl_short_1",
+    let call = match guest.level.options {
+        LevelOptions { shortcut: true, .. } => "ukl_short_sys_write <-ukl_short_1",
+        LevelOptions { bypass: true, .. } => "ksys_write <-ukl_sys_1",
         _ => "__x64_sys_write <-",
     };
     ensure!(text.contains(call), "the trace has no `{call}`: {}", head(&text));

@@ -1,13 +1,14 @@
 //! gdb on the whole machine.
 
+use crate::config::Level;
 use crate::ctx::Ctx;
 use crate::debug;
 use crate::process;
 use anyhow::{Result, ensure};
 
 /// Breakpoints in the application and in the kernel are both hit.
-pub fn both_break(ctx: &Ctx, level: &str) -> Result<String> {
-    let session = debug::session(ctx, "redis", level)?;
+pub fn both_break(ctx: &Ctx, level: &Level) -> Result<String> {
+    let session = debug::session(ctx, "redis", &level.name)?;
     let mut gdb = session.command();
     gdb.arg("--batch");
     // The first system call of its own that a server makes on a socket of TCP.
@@ -19,7 +20,7 @@ pub fn both_break(ctx: &Ctx, level: &str) -> Result<String> {
     let text = process::read(&mut gdb)?;
     let mut frames = text.lines().filter(|line| line.starts_with('#'));
     // An ordinary process is behind an entry that the kernel does not describe.
-    let one: &[&str] = if level == "linux" { &[] } else { &["socket", "anet", "main"] };
+    let one: &[&str] = if level.crosses_rings() { &[] } else { &["socket", "anet", "main"] };
     for name in [&["main", "tcp_v4_init_sock", "inet_create"], one].concat() {
         ensure!(frames.any(|line| line.contains(name)), "gdb's backtraces have no {name} in its place: {text}");
     }

@@ -1,6 +1,7 @@
 //! perf.
 
 use super::{Guest, Test};
+use crate::config::LevelOptions;
 use anyhow::{Context, Result, ensure};
 
 pub const TESTS: &[Test] = &[("perf-stat", stat), ("perf-record", record), ("perf-top", top)];
@@ -44,13 +45,11 @@ fn record(guest: &mut Guest) -> Result<String> {
     ensure!((10.0..90.0).contains(&share), "redis has {share} % of the samples beside its only client");
     let script = guest
         .tool("perf --no-pager script --no-inline -i /tmp/perf.data --comm redis-server -F comm,ip,sym 2>/dev/null")?;
-    let entry = match guest.level.name.as_str() {
-        "linux" => "do_syscall_64",
-        "base" => "do_syscall_64",
-        "shortcut" => "ukl_short_1",
-        _ => "ukl_sys_1",
+    let wanted = match guest.level.options {
+        LevelOptions { shortcut: true, .. } => ["tcp_push", "ukl_short_1"],
+        LevelOptions { bypass: true, .. } => ["tcp_sendmsg", "ukl_sys_1"],
+        _ => ["tcp_sendmsg", "do_syscall_64"],
     };
-    let wanted = [if guest.level.name == "shortcut" { "tcp_push" } else { "tcp_sendmsg" }, entry];
     let together = |stack: &&str| wanted.iter().all(|name| stack.contains(name));
     let stacks: Vec<_> = script.split("\n\n").collect();
     let found = stacks.iter().filter(|stack| together(stack)).count();
