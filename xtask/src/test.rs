@@ -1,6 +1,6 @@
 //! Every test of the repository: the host's unit and snapshot tests, then the suites that need a machine.
 
-mod units;
+pub mod units;
 
 use crate::ctx::Ctx;
 use crate::repo::Repo;
@@ -33,12 +33,13 @@ fn suites() -> impl Iterator<Item = &'static Suite> {
 
 /// What `--help` says of the suites.
 fn groups() -> String {
-    let line = |suite: &Suite| {
-        let asked = if suite.runs_unasked() { "" } else { " (only when asked for)" };
-        format!("  {:<32}{}{asked}", suite.pattern(), suite.summary)
+    let line = |name: &str, summary: &str| format!("  {name:<26}{summary}\n");
+    let lines = |unasked: bool| {
+        let suites = suites().filter(|suite| suite.runs_unasked() == unasked);
+        suites.map(|suite| line(&suite.pattern(), suite.summary)).collect::<String>()
     };
-    let lines: Vec<_> = suites().map(line).collect();
-    format!("Names begin with:\n  {:<32}functions of the programs of this workspace\n{}", "unit/", lines.join("\n"))
+    let unit = line("unit/", "functions of the programs of this workspace");
+    format!("Names begin with:\n{unit}{}Only when FILTER begins like this:\n{}", lines(true), lines(false).trim_end())
 }
 
 /// Every test of a checkout: the unit tests first.

@@ -1,5 +1,7 @@
 //! Tests over the repository itself: each fact in its one place, and nothing dangling.
 
+mod claims;
+
 use crate::patches;
 use crate::repo::Repo;
 use std::collections::BTreeSet;
@@ -171,34 +173,6 @@ fn every_command_in_the_documents_exists() {
                     findings.push(format!("{}:{}: no command `{word}`", path.display(), number + 1));
                 }
             }
-        }
-    }
-    none(findings);
-}
-
-#[test]
-fn every_claim_names_its_test_or_is_pending() {
-    let sources: String = files()
-        .iter()
-        .filter(|path| ["rs", "c", "toml"].contains(&extension(path)))
-        .map(|path| fs::read_to_string(repo().root.join(path)).unwrap())
-        .collect();
-    let claims = read(Path::new("docs/claims.md"));
-    // The table of the claims; those further down are about something else.
-    let rows: Vec<Vec<&str>> = claims
-        .lines()
-        .skip_while(|line| *line != "| claim | number | test |")
-        .skip(2)
-        .take_while(|line| line.starts_with('|'))
-        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
-        .collect();
-    assert!(!rows.is_empty(), "docs/claims.md has no table `claim | number | test`");
-    let mut findings = Vec::new();
-    for row in rows {
-        assert_eq!(row.len(), 3, "claim | number | test: {row:?}");
-        let named: Vec<&str> = row[2].split('`').skip(1).step_by(2).collect();
-        if row[2] != "pending" && (named.is_empty() || !named.iter().all(|test| sources.contains(test))) {
-            findings.push(format!("{}: `{}` is neither a test nor `pending`", row[0], row[2]));
         }
     }
     none(findings);

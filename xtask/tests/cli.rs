@@ -103,6 +103,52 @@ fn unknown_names_get_a_proposal_and_status_2() {
 }
 
 #[test]
+fn an_unknown_test_gets_a_proposal_before_anything_is_built() {
+    let place = Place::new();
+    place.ask(&["test", "redsi"]).refuses(2, &["`redsi`", "did you mean `redis`?"]);
+    place.ask(&["test", "--list", "byb/smp1/redis/pign"]).refuses(2, &["did you mean `byb/smp1/redis/ping`?"]);
+    place.ask(&["test", "polling-level/"]).refuses(2, &["no test's name contains `polling-level/`", "byb/"]);
+    place.ask(&["test", "memory-max"]).refuses(2, &["cargo xtask test userland/linux/memory-max"]);
+    assert!(!place.path("cache/steps").exists() && !place.path("cache/sources").exists());
+}
+
+#[test]
+fn the_names_of_all_tests_are_listed_without_compilers() {
+    let place = Place::new();
+    let list = |words: &[&str]| {
+        let bin = place.path_without(&["gcc", "ld", "make", "qemu-system-x86_64", "cargo"]);
+        let answer = answer(place.xtask(&[&["test", "--list"], words].concat()).env("PATH", &bin));
+        std::fs::remove_dir_all(bin).unwrap();
+        assert_eq!(answer.status, Some(0), "{}", answer.stderr);
+        answer.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let all = list(&[]);
+    let mut distinct = all.clone();
+    distinct.sort();
+    distinct.dedup();
+    assert_eq!(distinct.len(), all.len(), "a name is listed twice");
+    for there in [
+        "unit/the_names_of_all_tests_are_listed_without_compilers",
+        "unit/cache::tests::two_callers_build_a_step_once_between_them",
+        "ret/smp2/behaviour/signal-storm",
+        "shortcut/smp2/hello-rs/threads",
+        "linux/parties/secrecy/missing-party",
+        "differential/redis/shortcut/half-close",
+        "order/microbench/getppid",
+        "order/redis/GET-total",
+        "packages/xz/byb/its-own-test-of-files",
+        "nix/same-image",
+        "reproduce/redis/byb/manifest",
+    ] {
+        assert!(all.iter().any(|name| name == there), "{there} is not listed");
+    }
+    let unasked = list(&["redis"]);
+    assert!(unasked.contains(&"byb/smp1/redis/ping".to_owned()));
+    assert!(unasked.iter().all(|name| name.contains("redis")), "{unasked:?}");
+    assert!(!place.path("cache/steps").exists());
+}
+
+#[test]
 fn values_out_of_range_are_refused_with_the_range() {
     let place = Place::new();
     place.ask(&["run", "redis", "--port", "0"]).refuses(2, &["'0'", "1..=65535"]);

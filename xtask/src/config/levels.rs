@@ -57,7 +57,7 @@ mod tests {
 
     /// The names of the chosen levels of this repository and of one more, a copy of `byb` with `ret`.
     fn names(levels: Levels) -> String {
-        let repo = Repo { root: std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned() };
+        let repo = Repo::find().unwrap();
         let mut all = repo.levels().unwrap();
         let mut trial = repo.level("byb").unwrap();
         trial.name = "trial".to_owned();

@@ -145,6 +145,16 @@ impl Rules {
         self.order.iter().flat_map(|order| order.counts.iter().cloned()).collect()
     }
 
+    /// The counts that a limit is about.
+    pub fn limited(&self) -> BTreeSet<String> {
+        self.limits.values().flat_map(|limits| limits.keys().cloned()).collect()
+    }
+
+    /// The counts that the ledger is about.
+    pub fn in_ledger(&self) -> BTreeSet<String> {
+        self.ledger.iter().flat_map(|entry| entry.counts.iter().cloned()).collect()
+    }
+
     /// The last level of the first order: the one that a negative control makes slower.
     pub fn cheapest(&self) -> Option<&str> {
         self.order.first()?.levels.last().map(String::as_str)
@@ -175,7 +185,8 @@ impl Rules {
         verdicts
     }
 
-    fn judge_limits(&self, runs: &[Measured], left_out: &LeftOut) -> Vec<Verdict> {
+    /// Each limit. A level or a count that is missing breaks it.
+    pub fn judge_limits(&self, runs: &[Measured], left_out: &LeftOut) -> Vec<Verdict> {
         let levels = self.limits.iter().filter(|(level, _)| !left_out.contains(*level));
         let limits = levels.flat_map(|(level, limits)| limits.iter().map(move |(count, most)| (level, count, *most)));
         let judge = |(level, count, most): (&String, &String, u64)| {
@@ -188,7 +199,8 @@ impl Rules {
         limits.map(judge).collect()
     }
 
-    fn judge_ledger(&self, runs: &[Measured], left_out: &LeftOut) -> Vec<Verdict> {
+    /// What an ordinary process may pay on the patched kernel, count by count. A run that is missing breaks it.
+    pub fn judge_ledger(&self, runs: &[Measured], left_out: &LeftOut) -> Vec<Verdict> {
         let place = |place| runs.iter().find(|run| run.place == place);
         let (vanilla, beside) = match (place(Place::Vanilla), place(Place::Beside)) {
             (Some(vanilla), Some(beside)) => (vanilla, beside),

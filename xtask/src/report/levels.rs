@@ -48,10 +48,9 @@ impl Legend {
 mod tests {
     use super::*;
     use crate::repo::Repo;
-    use std::path::Path;
 
     fn legend() -> Legend {
-        let repo = Repo { root: Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned() };
+        let repo = Repo::find().unwrap();
         Legend::new(repo.levels().unwrap())
     }
 

@@ -68,7 +68,7 @@ fn synthetic() -> Record {
 }
 
 fn repo() -> Repo {
-    Repo { root: Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned() }
+    Repo::find().unwrap()
 }
 
 fn legend() -> Legend {

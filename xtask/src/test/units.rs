@@ -22,26 +22,16 @@ struct Workspace {
     members: Vec<String>,
 }
 
-/// Every unit and integration test of the workspace.
+/// Every unit and integration test of the workspace; none in the part of a checkout that the flake's checks have.
 pub fn part(repo: &Repo) -> Result<Part> {
     let path = repo.root.join("Cargo.toml");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let Manifest { workspace } = toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
     let mut names = Vec::new();
-    for member in workspace.members {
-        let folder = repo.root.join(&member);
-        for file in walkdir::WalkDir::new(&folder).sort_by_file_name() {
-            let file = file.with_context(|| format!("listing {}", folder.display()))?;
-            let Some(module) = module(file.path().strip_prefix(&folder)?) else { continue };
-            let text =
-                std::fs::read_to_string(file.path()).with_context(|| format!("reading {}", file.path().display()))?;
-            names.extend(functions(&module, &text).into_iter().map(|name| format!("{UNIT}/{name}")));
-        }
+    for member in members(&path)? {
+        names.extend(self::names(&repo.root.join(member))?.into_iter().map(|name| format!("{UNIT}/{name}")));
     }
     // Two programs may have a test of the same name; cargo tells them apart by nothing but the order of its lines.
     names.sort();
     names.dedup();
-    ensure!(!names.is_empty(), "no test was found below the members of {}", path.display());
     Ok(Part {
         app: String::new(),
         level: None,
@@ -51,6 +41,48 @@ pub fn part(repo: &Repo) -> Result<Part> {
         quick: names.clone(),
         names,
     })
+}
+
+/// The folders of a workspace; of one that is not there, none.
+fn members(manifest: &Path) -> Result<Vec<String>> {
+    if !manifest.exists() {
+        return Ok(vec![]);
+    }
+    let text = std::fs::read_to_string(manifest).with_context(|| format!("reading {}", manifest.display()))?;
+    let Manifest { workspace } = toml::from_str(&text).with_context(|| format!("reading {}", manifest.display()))?;
+    ensure!(!workspace.members.is_empty(), "{} has no members", manifest.display());
+    let mut members = Vec::new();
+    for member in workspace.members {
+        let Some(folder) = member.strip_suffix("/*") else {
+            members.push(member);
+            continue;
+        };
+        // As cargo takes it: each folder there that is a package.
+        let packages =
+            walkdir::WalkDir::new(manifest.with_file_name(folder)).min_depth(1).max_depth(1).sort_by_file_name();
+        for entry in packages {
+            let entry = entry.with_context(|| format!("listing the members {member}"))?;
+            if entry.path().join("Cargo.toml").is_file() {
+                members.push(format!("{folder}/{}", entry.file_name().to_string_lossy()));
+            }
+        }
+    }
+    Ok(members)
+}
+
+/// The tests in the sources of a package.
+pub fn names(package: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    // Below `target` lie the sources of others.
+    let ours = walkdir::WalkDir::new(package).sort_by_file_name().into_iter();
+    for file in ours.filter_entry(|entry| entry.file_name() != "target") {
+        let file = file.with_context(|| format!("listing {}", package.display()))?;
+        let Some(module) = module(file.path().strip_prefix(package)?) else { continue };
+        let text =
+            std::fs::read_to_string(file.path()).with_context(|| format!("reading {}", file.path().display()))?;
+        names.extend(functions(&module, &text));
+    }
+    Ok(names)
 }
 
 /// The path of the module that a source file of a package is, empty for the root of a program; nothing for what is no part of
@@ -146,6 +178,20 @@ mod tests {
         assert_eq!(result("test cpio::tests::b ... FAILED"), Some(("cpio::tests::b", false)));
         assert_eq!(result("test result: ok. 3 passed; 0 failed"), None);
         assert_eq!(result("test ukl/src/lib.rs - (line 7) ... ok"), None);
+    }
+
+    #[test]
+    fn members_are_found_one_by_one_and_below_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let manifest = dir.path().join("Cargo.toml");
+        assert_eq!(members(&manifest).unwrap(), Vec::<String>::new(), "a tree without a workspace");
+        std::fs::write(&manifest, "[workspace]\nmembers = ['one', 'tools/*']\n").unwrap();
+        for package in ["one", "tools/b", "tools/a"] {
+            std::fs::create_dir_all(dir.path().join(package)).unwrap();
+            std::fs::write(dir.path().join(package).join("Cargo.toml"), "").unwrap();
+        }
+        std::fs::create_dir(dir.path().join("tools/notes")).unwrap();
+        assert_eq!(members(&manifest).unwrap(), ["one", "tools/a", "tools/b"]);
     }
 
     #[test]

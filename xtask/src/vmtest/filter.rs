@@ -110,10 +110,9 @@ mod tests {
     use super::*;
     use crate::repo::Repo;
     use crate::vmtest::SUITES;
-    use std::path::Path;
 
     fn parts() -> Vec<Part> {
-        let repo = Repo { root: Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned() };
+        let repo = Repo::find().unwrap();
         let unit = vec!["unit/resp::tests::redis".to_owned(), "unit/cpio::tests::fork".to_owned()];
         let unit = Part {
             app: String::new(),

@@ -122,10 +122,10 @@ mod tests {
     use crate::vmtest::{Filter, SUITES};
     use std::os::unix::fs::symlink;
 
-    /// A checkout with this one's files, and the level beside the others.
+    /// A checkout with this one's files, as far as the flake's checks have them, and the level beside the others.
     fn checkout(dir: &Path) -> Repo {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        for name in ["apps", "packages", "libraries"] {
+        let here = Repo::find().unwrap().root;
+        for name in ["apps", "libraries"] {
             symlink(here.join(name), dir.join(name)).unwrap();
         }
         std::fs::create_dir_all(dir.join("kernel/levels")).unwrap();
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn every_level_is_tested_unasked() {
-        let repo = Repo { root: Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned() };
+        let repo = Repo::find().unwrap();
         let parts: Vec<_> = SUITES.iter().flat_map(|suite| suite.parts(&repo).unwrap()).collect();
         let tested = |level: &Level| {
             parts

@@ -1,16 +1,25 @@
 //! Each level costs less than the one before: the orders in the bench.toml of every application, counted in machines in
-//! which a tick is an instruction. One test per count, `order/APP/COUNT`, and one that a level made slower fails.
+//! which a tick is an instruction. One test per count, `order/APP/COUNT`, one for the limits, one for what the patches cost an
+//! ordinary process, and one that a level made slower fails.
 
 use super::suite::{Apps, Machines, Part, Quick, Suite, When};
 use super::tally::Tally;
 use crate::bench::measure::{self, Machine, Program};
 use crate::config::App;
 use crate::counts::rules::LeftOut;
-use crate::counts::{Measured, Rules, Verdict};
+use crate::counts::{Measured, Place, Rules, Verdict};
 use crate::ctx::Ctx;
 use crate::repo::Repo;
 use crate::vm::interrupt;
 use anyhow::{Context, Result, ensure};
+use std::collections::BTreeSet;
+
+/// The test of the most that a level may need of a count.
+const LIMITS: &str = "limits";
+/// The test of what an ordinary process pays for the patches.
+const LEDGER: &str = "ledger";
+/// The test that a level which was made slower breaks its orders.
+const CONTROL: &str = "negative-control";
 
 /// The orders of every application that has some, at the levels that they name. Counting executes one instruction after the
 /// other: minutes, so only when asked for.
@@ -41,8 +50,14 @@ fn rules(repo: &Repo, part: &Part) -> Result<(App, Rules)> {
 
 fn tests(repo: &Repo, part: &Part) -> Result<Vec<String>> {
     let (_, rules) = rules(repo, part)?;
-    let control = rules.slow_option.iter().map(|_| "negative-control".to_owned());
-    Ok(rules.ordered().into_iter().chain(control).collect())
+    let mut names: Vec<_> = rules.ordered().into_iter().collect();
+    let others = [
+        (LIMITS, !rules.limited().is_empty()),
+        (LEDGER, !rules.in_ledger().is_empty()),
+        (CONTROL, rules.slow_option.is_some()),
+    ];
+    names.extend(others.iter().filter(|(_, there)| *there).map(|(name, _)| (*name).to_owned()));
+    Ok(names)
 }
 
 fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
@@ -52,22 +67,35 @@ fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
 
 /// Measures what the filter asks for at every level that an order names, and judges it.
 fn judge_app(ctx: &Ctx, app: &App, rules: &Rules, prefix: &str, tally: &mut Tally) -> Result<()> {
-    let control = format!("{prefix}negative-control");
+    let [limits, ledger, control] = [LIMITS, LEDGER, CONTROL].map(|name| format!("{prefix}{name}"));
     let all: Vec<String> = rules.ordered().into_iter().collect();
     let mut wanted: Vec<String> =
         all.iter().filter(|count| tally.wants(&format!("{prefix}{count}"))).cloned().collect();
     if wanted.is_empty() && tally.wants(&control) {
         wanted = all;
     }
-    let program = Program { arguments: &wanted.join(" "), beside: false };
-    let mut runs = Vec::new();
+    let mut counted: BTreeSet<String> = wanted.iter().cloned().collect();
+    counted.extend(tally.wants(&limits).then(|| rules.limited()).unwrap_or_default());
+    counted.extend(tally.wants(&ledger).then(|| rules.in_ledger()).unwrap_or_default());
+    let arguments = counted.into_iter().collect::<Vec<_>>().join(" ");
+    let mut runs: Vec<Measured> = Vec::new();
     for level in rules.levels() {
+        // It is the same kernel at each of its levels, so once is enough.
+        let beside = tally.wants(&ledger) && runs.iter().all(|run| run.place != Place::Beside);
+        let program = Program { arguments: &arguments, beside };
         runs.extend(measure::run(ctx, app, &ctx.repo.level(&level)?, &program)?.0);
         ensure!(!interrupt::requested(), "interrupted");
     }
     for count in &wanted {
         let verdicts = rules.judge_order(count, &runs, &LeftOut::new());
         tally.check(&format!("{prefix}{count}"), combined(&verdicts));
+    }
+    for (name, verdicts) in
+        [(&limits, rules.judge_limits(&runs, &LeftOut::new())), (&ledger, rules.judge_ledger(&runs, &LeftOut::new()))]
+    {
+        if tally.wants(name) {
+            tally.check(name, combined(&verdicts));
+        }
     }
     if let Some(option) = rules.slow_option.as_deref().filter(|_| tally.wants(&control)) {
         let outcome = slowed_fails(ctx, app, rules, &runs, &wanted, option);
@@ -76,10 +104,10 @@ fn judge_app(ctx: &Ctx, app: &App, rules: &Rules, prefix: &str, tally: &mut Tall
     Ok(())
 }
 
-/// Success when every order of a count holds; either way the figures.
+/// Success when all of the verdicts hold; either way the figures.
 fn combined(verdicts: &[Verdict]) -> Result<String> {
     let text = joined(verdicts);
-    ensure!(!verdicts.is_empty(), "no order was judged");
+    ensure!(!verdicts.is_empty(), "nothing was judged");
     ensure!(verdicts.iter().all(|verdict| verdict.holds), "{text}");
     Ok(format!("instructions: {text}"))
 }

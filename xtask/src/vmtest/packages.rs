@@ -27,7 +27,7 @@ pub const SUITE: Suite = Suite {
     name: "packages",
     summary: "xz, CivetWeb and others from Debian's sources, tested by their own tests or a real client",
     prefix: "packages/{app}/{level}/",
-    apps: Apps::Found(|repo| Ok(repo.packages()?.into_iter().map(|package| package.name).collect())),
+    apps: Apps::Found(with_packages),
     machines: &[
         Machines { levels: Some(Levels::Default), cpus: 1, when: When::Asked },
         Machines { levels: Some(Levels::OthersThanDefault), cpus: 1, when: When::Named },
@@ -36,6 +36,12 @@ pub const SUITE: Suite = Suite {
     tests,
     run,
 };
+
+/// None in the part of a checkout that the flake's checks have.
+fn with_packages(repo: &Repo) -> Result<Vec<String>> {
+    let packages = if repo.root.join("packages").is_dir() { repo.packages()? } else { vec![] };
+    Ok(packages.into_iter().map(|package| package.name).collect())
+}
 
 fn package(repo: &Repo, name: &str) -> Result<Package> {
     let found = repo.packages()?.into_iter().find(|package| package.name == name);
