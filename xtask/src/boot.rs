@@ -3,11 +3,9 @@
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::terminal;
-use crate::vm::{Plan, Vm, interrupt};
-use anyhow::Result;
-use std::io::{Read, Seek, SeekFrom};
+use crate::vm::{Event, Plan, Vm, interrupt};
+use anyhow::{Result, ensure};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Options of `boot`.
 #[derive(clap::Args)]
@@ -56,21 +54,17 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         append: args.append,
     };
     let mut vm = Vm::boot(ctx, &plan)?;
-    let mut offset = 0;
     loop {
-        let ended = vm.ended()?;
-        let mut file = std::fs::File::open(&vm.log)?;
-        file.seek(SeekFrom::Start(offset))?;
-        let mut bytes = Vec::new();
-        offset += file.read_to_end(&mut bytes)? as u64;
-        terminal::out_bytes(&bytes);
-        if let Some(status) = ended {
-            anyhow::ensure!(status.success(), "QEMU ended with {status}");
-            return Ok(());
+        match vm.next(None)? {
+            Event::Line(line, _) | Event::Trouble(line) => {
+                terminal::out_bytes(&[line.bytes(), b"\n"].concat());
+            }
+            Event::End(status) => {
+                ensure!(status.success(), "QEMU ended with {status}");
+                return Ok(());
+            }
+            Event::Interrupt => return Ok(()),
+            Event::Deadline => {}
         }
-        if interrupt::requested() {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(50));
     }
 }

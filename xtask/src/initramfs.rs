@@ -5,6 +5,7 @@ use crate::cache::Key;
 use crate::config::{App, KernelFlavour, Level, Ready};
 use crate::cpio::Tree;
 use crate::ctx::Ctx;
+use crate::vm::protocol::BootWord;
 use crate::{busybox, ldwrap, process};
 use anyhow::{Context, Result};
 use std::os::unix::fs::PermissionsExt;
@@ -137,7 +138,7 @@ pub fn stub(name: &str) -> String {
 fn command(program: &str, args: &[String]) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let arguments = args.iter().map(|arg| match arg.as_str() {
-        "{id}" => r#" "$UKL_PARTY""#.to_owned(),
+        "{id}" => format!(r#" "${}""#, BootWord::PARTY_VARIABLE),
         arg => format!(" {}", quoted(arg)),
     });
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);

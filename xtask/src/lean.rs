@@ -5,7 +5,6 @@ mod answer;
 mod bench;
 mod guest;
 mod initramfs;
-mod machine;
 mod phases;
 mod size;
 mod table;

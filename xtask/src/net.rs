@@ -74,6 +74,12 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// QEMU's own user-mode network.
+    pub fn user(forwards: &[Forward]) -> Self {
+        let pairs = forwards.iter().map(|forward| (forward.host, forward.guest)).collect();
+        Connection { network: Network::User(pairs), socket: None, passt: None }
+    }
+
     /// Whether the guest's network is gone, which QEMU does not notice.
     pub fn has_ended(&mut self) -> Result<bool> {
         let Some(passt) = &mut self.passt else { return Ok(false) };
@@ -124,8 +130,7 @@ pub fn connect(forwards: &[Forward], log: &Path) -> Result<Connection> {
         Err(error) => {
             eprintln!("warning: passt does not work here: {error:#}");
             eprintln!("warning: using QEMU's user network, which stalls when about 50 connections open at once");
-            let pairs = forwards.iter().map(|forward| (forward.host, forward.guest)).collect();
-            Ok(Connection { network: Network::User(pairs), socket: None, passt: None })
+            Ok(Connection::user(forwards))
         }
     }
 }

@@ -75,7 +75,7 @@ pub fn frames(bytes: &[u8]) {
 
 /// The guest's console, and the shell in it.
 pub fn console(bytes: &[u8]) {
-    messages::lines(bytes).iter().for_each(|line| drop(console::event(&line.text())));
+    messages::lines(bytes).iter().for_each(|line| drop(console::said(&line.text())));
     let text = text(bytes);
     let _ = shell::parse(&text);
 }

@@ -46,11 +46,35 @@ pub struct Machine {
     pub kernel: PathBuf,
     pub initramfs: PathBuf,
     pub accelerator: Accelerator,
-    /// Counts every instruction, in a machine that runs alike each time.
-    pub counter: Option<Counter>,
     pub memory_mib: u32,
     pub cpus: u32,
     pub network: Network,
+    /// Where the serial console's output goes; without it there is no serial port.
+    pub console: Option<PathBuf>,
+    /// Words for the kernel's command line after ours. Those with a `=` that the kernel does not know become
+    /// environment variables of the guest's init.
+    pub append: Vec<String>,
+    pub shape: Shape,
+}
+
+/// Which of QEMU's machines it is, with what only that one has.
+#[derive(Clone, Debug)]
+pub enum Shape {
+    /// A PC with everything a guest may want to have.
+    Q35(Q35),
+    /// A machine without firmware to speak of: its kernel is entered by PVH, and it has one network card and no bus. It is
+    /// emulated even where KVM works: the figures are those of one emulator.
+    Microvm {
+        /// The rate of the time-stamp counter, which is the host's.
+        tsc_khz: u64,
+    },
+}
+
+/// What hangs on the PC's bus, and how the host reaches into it.
+#[derive(Clone, Debug)]
+pub struct Q35 {
+    /// Counts every instruction, in a machine that runs alike each time.
+    pub counter: Option<Counter>,
     /// Each a card of its own, after the network's.
     pub cables: Vec<Cable>,
     /// Raw image of the data disk, /dev/vda.
@@ -59,11 +83,6 @@ pub struct Machine {
     pub debian: Option<PathBuf>,
     /// Listening socket for a debugger, for which the machine waits before its first instruction.
     pub debugger_socket: Option<PathBuf>,
-    /// Words for the kernel's command line after ours. Those with a `=` that the kernel does not know become
-    /// environment variables of the guest's init.
-    pub append: Vec<String>,
-    /// Where the serial console's output goes.
-    pub log: PathBuf,
     /// Listening sockets for the shell (hvc0) and for requests to init (hvc1).
     pub shell_socket: PathBuf,
     pub control_socket: PathBuf,
@@ -74,88 +93,161 @@ pub const PROGRAM: &str = "qemu-system-x86_64";
 
 /// All arguments for `machine`.
 pub fn arguments(machine: &Machine) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut add = |line: &str| words.extend(line.split(' ').map(str::to_owned));
-    add("-nodefaults -no-user-config -display none -no-reboot -machine q35");
-    add(match machine.accelerator {
-        Accelerator::Kvm => "-accel kvm -cpu host",
-        Accelerator::Tcg => "-accel tcg,thread=single -cpu max",
-        Accelerator::TcgCounting => "-accel tcg,thread=single -icount shift=0,sleep=off -cpu max",
-    });
-    add(&format!("-m {} -smp {}", machine.memory_mib, machine.cpus));
-    if machine.counter.is_none() {
-        add("-device virtio-rng-pci");
-    }
-    match &machine.network {
-        Network::None => {}
-        Network::Stream(descriptor) => {
-            add(&format!("-netdev stream,id=net0,server=off,addr.type=fd,addr.str={descriptor}"));
+    let mut words = Words::default();
+    words.add("-nodefaults -no-user-config -display none -no-reboot");
+    match &machine.shape {
+        Shape::Q35(q35) => {
+            words.add("-machine q35");
+            words.add(match machine.accelerator {
+                Accelerator::Kvm => "-accel kvm -cpu host",
+                Accelerator::Tcg => "-accel tcg,thread=single -cpu max",
+                Accelerator::TcgCounting => "-accel tcg,thread=single -icount shift=0,sleep=off -cpu max",
+            });
+            words.size(machine);
+            if q35.counter.is_none() {
+                words.add("-device virtio-rng-pci");
+            }
+            words.network(&machine.network, "virtio-net-pci");
+            q35_channels(&mut words, q35);
+            words.console(machine);
+            q35_drives(&mut words, q35);
         }
-        Network::User(forwards) => {
-            let forwards = forwards.iter().map(|(host, guest)| format!(",hostfwd=tcp:127.0.0.1:{host}-:{guest}"));
-            add(&format!("-netdev user,id=net0{}", forwards.collect::<String>()));
+        Shape::Microvm { .. } => {
+            // Without ACPI the firmware is the short one. The clock stays: a kernel waits a second for one that is not there.
+            let serial = if machine.console.is_some() { "on" } else { "off" };
+            words.add(&format!("-machine microvm,acpi=off,pit=on,pic=on,rtc=on,isa-serial={serial}"));
+            words.add("-accel tcg,thread=single -cpu max");
+            if machine.accelerator == Accelerator::TcgCounting {
+                words.add("-icount shift=0,sleep=off");
+            }
+            words.size(machine);
+            words.network(&machine.network, "virtio-net-device");
+            words.console(machine);
         }
-    }
-    if machine.network != Network::None {
-        add("-device virtio-net-pci,netdev=net0");
-    }
-    for (at, Cable { descriptor, mac }) in machine.cables.iter().enumerate() {
-        add(&format!("-netdev stream,id=cable{at},server=off,addr.type=fd,addr.str={descriptor}"));
-        add(&format!("-device virtio-net-pci,netdev=cable{at},mac={mac}"));
-    }
-    // A guest that counts is not talked to: QEMU serves virtio from another thread, at moments that differ.
-    if machine.counter.is_none() {
-        add("-device virtio-serial-pci");
-        for (id, socket) in [("shell", &machine.shell_socket), ("control", &machine.control_socket)] {
-            words.push("-chardev".to_owned());
-            words.push(format!("socket,id={id},path={},server=on,wait=off", escape(socket)));
-            words.extend(["-device".to_owned(), format!("virtconsole,chardev={id}")]);
-        }
-    }
-    words.extend(["-chardev".to_owned(), format!("file,id=log,path={}", escape(&machine.log))]);
-    words.extend(["-serial".to_owned(), "chardev:log".to_owned()]);
-    if let Some(disk) = &machine.disk {
-        words.push("-drive".to_owned());
-        words.push(format!("file={},format=raw,if=virtio,cache=writeback", escape(disk)));
-    }
-    if let Some(debian) = &machine.debian {
-        words.push("-drive".to_owned());
-        // What is written goes to a file without a name in TMPDIR, which ends with the machine.
-        words.push(format!("file={},format=raw,if=none,id=debian,snapshot=on,cache=unsafe", escape(debian)));
-        words.extend(["-device", "virtio-blk-pci,drive=debian,serial=debian"].map(str::to_owned));
-    }
-    if let Some(socket) = &machine.debugger_socket {
-        words.extend(["-S".to_owned(), "-gdb".to_owned(), format!("unix:{},server=on,wait=off", escape(socket))]);
-    }
-    if let Some(counter) = &machine.counter {
-        // Nothing that differs from run to run: neither the host's time nor its randomness. The guest's own randomness
-        // comes from RDRAND, which follows the seed.
-        words.extend(["-seed", "1", "-rtc", "base=2026-01-01,clock=vm", "-plugin"].map(str::to_owned));
-        let [plugin, spec, report] = [&counter.plugin, &counter.spec, &counter.report].map(|path| escape(path));
-        words.push(format!("{plugin},spec={spec},out={report}"));
     }
     for (option, path) in [("-kernel", &machine.kernel), ("-initrd", &machine.initramfs)] {
-        words.extend([option.to_owned(), path.display().to_string()]);
+        words.pair(option, path.display().to_string());
     }
-    words.extend(["-append".to_owned(), command_line(machine)]);
-    words
+    words.pair("-append", command_line(machine));
+    words.0
+}
+
+/// QEMU's arguments, while they are collected.
+#[derive(Default)]
+struct Words(Vec<String>);
+
+impl Words {
+    /// Words between single spaces.
+    fn add(&mut self, line: &str) {
+        self.0.extend(line.split(' ').map(str::to_owned));
+    }
+
+    /// An option whose value may have spaces.
+    fn pair(&mut self, option: &str, value: String) {
+        self.0.extend([option.to_owned(), value]);
+    }
+
+    fn size(&mut self, machine: &Machine) {
+        self.add(&format!("-m {} -smp {}", machine.memory_mib, machine.cpus));
+    }
+
+    fn network(&mut self, network: &Network, card: &str) {
+        match network {
+            Network::None => return,
+            Network::Stream(descriptor) => {
+                self.add(&format!("-netdev stream,id=net0,server=off,addr.type=fd,addr.str={descriptor}"));
+            }
+            Network::User(forwards) => {
+                let forwards = forwards.iter().map(|(host, guest)| format!(",hostfwd=tcp:127.0.0.1:{host}-:{guest}"));
+                self.add(&format!("-netdev user,id=net0{}", forwards.collect::<String>()));
+            }
+        }
+        self.add(&format!("-device {card},netdev=net0"));
+    }
+
+    fn console(&mut self, machine: &Machine) {
+        if let Some(log) = &machine.console {
+            self.pair("-chardev", format!("file,id=log,path={}", escape(log)));
+            self.add("-serial chardev:log");
+        }
+    }
+}
+
+/// Cables to other machines, and ways in for the host.
+fn q35_channels(words: &mut Words, q35: &Q35) {
+    for (at, Cable { descriptor, mac }) in q35.cables.iter().enumerate() {
+        words.add(&format!("-netdev stream,id=cable{at},server=off,addr.type=fd,addr.str={descriptor}"));
+        words.add(&format!("-device virtio-net-pci,netdev=cable{at},mac={mac}"));
+    }
+    // A guest that counts is not talked to: QEMU serves virtio from another thread, at moments that differ.
+    if q35.counter.is_none() {
+        words.add("-device virtio-serial-pci");
+        for (id, socket) in [("shell", &q35.shell_socket), ("control", &q35.control_socket)] {
+            words.pair("-chardev", format!("socket,id={id},path={},server=on,wait=off", escape(socket)));
+            words.add(&format!("-device virtconsole,chardev={id}"));
+        }
+    }
+}
+
+/// Disks, and what looks into the machine.
+fn q35_drives(words: &mut Words, q35: &Q35) {
+    if let Some(disk) = &q35.disk {
+        words.pair("-drive", format!("file={},format=raw,if=virtio,cache=writeback", escape(disk)));
+    }
+    if let Some(debian) = &q35.debian {
+        // What is written goes to a file without a name in TMPDIR, which ends with the machine.
+        let drive = format!("file={},format=raw,if=none,id=debian,snapshot=on,cache=unsafe", escape(debian));
+        words.pair("-drive", drive);
+        words.add("-device virtio-blk-pci,drive=debian,serial=debian");
+    }
+    if let Some(socket) = &q35.debugger_socket {
+        words.add("-S");
+        words.pair("-gdb", format!("unix:{},server=on,wait=off", escape(socket)));
+    }
+    if let Some(counter) = &q35.counter {
+        // Nothing that differs from run to run: neither the host's time nor its randomness. The guest's own randomness
+        // comes from RDRAND, which follows the seed.
+        words.add("-seed 1 -rtc base=2026-01-01,clock=vm");
+        let [plugin, spec, report] = [&counter.plugin, &counter.spec, &counter.report].map(|path| escape(path));
+        words.pair("-plugin", format!("{plugin},spec={spec},out={report}"));
+    }
 }
 
 /// The kernel's command line. Page-table isolation is forced because a processor that claims to be immune would switch
 /// it off, and the guest is to be the hard case.
 fn command_line(machine: &Machine) -> String {
-    // A busy host keeps an emulated timer from ticking in time, which the kernel would take for broken hardware.
-    // The time at their beginning tells the kernel's messages from what the application prints.
-    let mut words = vec!["console=ttyS0", "printk.time=1", "panic=-1", "pti=on", "no_timer_check"];
-    if machine.counter.is_some() {
-        // Functions lie where the image says, and every process at the same addresses each time.
-        words.extend(["nokaslr", "norandmaps"]);
+    let mut words = Words::default();
+    match &machine.shape {
+        Shape::Q35(q35) => {
+            // A busy host keeps an emulated timer from ticking in time, which the kernel would take for broken hardware.
+            // The time at their beginning tells the kernel's messages from what the application prints.
+            words.add("console=ttyS0 printk.time=1 panic=-1 pti=on no_timer_check");
+            if q35.counter.is_some() {
+                // Functions lie where the image says, and every process at the same addresses each time.
+                words.add("nokaslr norandmaps");
+            }
+            if machine.network != Network::None {
+                words.add("ip=dhcp");
+            }
+        }
+        Shape::Microvm { tsc_khz } => {
+            let counting = machine.accelerator == Accelerator::TcgCounting;
+            words.add("panic=-1 reboot=t pti=on no_timer_check tsc=reliable");
+            // Under -icount the counter advances by one a nanosecond.
+            words.add(&format!("tsc_early_khz={}", if counting { 1_000_000 } else { *tsc_khz }));
+            if machine.cpus == 1 {
+                // Its timer is calibrated against another one for 0.1 s; that other one does, where one processor needs a timer.
+                words.add("nolapic_timer");
+            }
+            words.add(match (&machine.console, counting) {
+                (Some(_), true) => "console=ttyS0 ignore_loglevel printk.time=1 initcall_debug",
+                (Some(_), false) => "console=ttyS0 printk.time=1",
+                (None, _) => "quiet 8250.nr_uarts=0",
+            });
+        }
     }
-    if machine.network != Network::None {
-        words.push("ip=dhcp");
-    }
-    words.extend(machine.append.iter().map(String::as_str));
-    words.join(" ")
+    words.0.extend(machine.append.iter().cloned());
+    words.0.join(" ")
 }
 
 /// QEMU's option lists separate by commas; a comma inside a value is doubled.
@@ -167,29 +259,47 @@ fn escape(path: &std::path::Path) -> String {
 mod tests {
     use super::*;
 
-    fn machine() -> Machine {
-        Machine {
-            kernel: "/k/bzImage".into(),
-            initramfs: "/i/initramfs".into(),
-            accelerator: Accelerator::Tcg,
+    fn q35() -> Q35 {
+        Q35 {
             counter: None,
-            memory_mib: 512,
-            cpus: 2,
-            network: Network::Stream(5),
             cables: vec![],
             disk: Some("/d/a,b.img".into()),
             debian: None,
             debugger_socket: None,
-            append: vec!["UKL_KEEP=1".to_owned()],
-            log: "/l/console.log".into(),
             shell_socket: "/s/shell".into(),
             control_socket: "/s/control".into(),
         }
     }
 
+    fn machine(q35: Q35) -> Machine {
+        Machine {
+            kernel: "/k/bzImage".into(),
+            initramfs: "/i/initramfs".into(),
+            accelerator: Accelerator::Tcg,
+            memory_mib: 512,
+            cpus: 2,
+            network: Network::Stream(5),
+            console: Some("/l/console.log".into()),
+            append: vec!["UKL_KEEP=1".to_owned()],
+            shape: Shape::Q35(q35),
+        }
+    }
+
+    fn microvm() -> Machine {
+        Machine {
+            kernel: "/k/vmlinux".into(),
+            cpus: 1,
+            network: Network::User(vec![(7000, 6379)]),
+            console: None,
+            append: vec![],
+            shape: Shape::Microvm { tsc_khz: 2_600_000 },
+            ..machine(q35())
+        }
+    }
+
     #[test]
     fn a_machine_with_everything() {
-        insta::assert_snapshot!(arguments(&machine()).join("\n"));
+        insta::assert_snapshot!(arguments(&machine(q35())).join("\n"));
     }
 
     #[test]
@@ -198,9 +308,8 @@ mod tests {
             accelerator: Accelerator::TcgCounting,
             cpus: 1,
             network: Network::None,
-            disk: None,
             append: vec![],
-            ..machine()
+            ..machine(Q35 { disk: None, ..q35() })
         };
         insta::assert_snapshot!(arguments(&plain).join("\n"));
     }
@@ -208,8 +317,8 @@ mod tests {
     #[test]
     fn a_machine_that_runs_alike_each_time() {
         let counter = Counter { plugin: "/p/c.so".into(), spec: "/s,1".into(), report: "/r".into() };
-        let plain = Machine { network: Network::None, disk: None, ..machine() };
-        let alike = arguments(&Machine { counter: Some(counter), ..plain });
+        let plain = machine(Q35 { counter: Some(counter), disk: None, ..q35() });
+        let alike = arguments(&Machine { network: Network::None, ..plain });
         let after = |option: &str| &alike[alike.iter().position(|word| word == option).unwrap() + 1];
         assert_eq!(after("-plugin"), "/p/c.so,spec=/s,,1,out=/r");
         assert_eq!((after("-seed").as_str(), after("-rtc").as_str()), ("1", "base=2026-01-01,clock=vm"));
@@ -224,7 +333,7 @@ mod tests {
     fn a_cable_is_a_card_of_its_own() {
         let cables = [(7, "52:54:00:00:00:01"), (9, "52:54:00:00:00:02")];
         let cables = cables.map(|(descriptor, mac)| Cable { descriptor, mac: mac.to_owned() }).to_vec();
-        let words = arguments(&Machine { network: Network::None, cables, ..machine() });
+        let words = arguments(&Machine { network: Network::None, ..machine(Q35 { cables, ..q35() }) });
         let cards: Vec<_> = words.iter().filter(|word| word.contains("cable")).map(String::as_str).collect();
         insta::assert_snapshot!(cards.join("\n"), @r"
         stream,id=cable0,server=off,addr.type=fd,addr.str=7
@@ -236,17 +345,34 @@ mod tests {
 
     #[test]
     fn the_debian_root_is_written_to_beside_its_image() {
-        let words = arguments(&Machine { debian: Some("/d/root,1.img".into()), ..machine() });
+        let words = arguments(&machine(Q35 { debian: Some("/d/root,1.img".into()), ..q35() }));
         let drive = "file=/d/root,,1.img,format=raw,if=none,id=debian,snapshot=on,cache=unsafe";
         assert!(words.contains(&drive.to_owned()), "{words:?}");
     }
 
     #[test]
     fn forwards_of_the_user_network() {
-        let user = Machine { network: Network::User(vec![(7000, 6379), (7001, 80)]), ..machine() };
+        let user = Machine { network: Network::User(vec![(7000, 6379), (7001, 80)]), ..machine(q35()) };
         let words = arguments(&user);
         assert!(
             words.contains(&"user,id=net0,hostfwd=tcp:127.0.0.1:7000-:6379,hostfwd=tcp:127.0.0.1:7001-:80".to_owned())
         );
+    }
+    #[test]
+    fn a_machine_that_is_timed() {
+        insta::assert_snapshot!(arguments(&microvm()).join("\n"));
+    }
+
+    #[test]
+    fn a_machine_whose_boot_is_counted() {
+        let console = Some("/l/a,b.log".into());
+        let counted = Machine { accelerator: Accelerator::TcgCounting, console, ..microvm() };
+        insta::assert_snapshot!(arguments(&counted).join("\n"));
+    }
+
+    #[test]
+    fn several_processors_need_the_timer_of_each() {
+        let words = arguments(&Machine { cpus: 4, ..microvm() }).join(" ");
+        assert!(words.contains("-smp 4") && !words.contains("nolapic_timer"), "{words}");
     }
 }

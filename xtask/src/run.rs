@@ -3,32 +3,34 @@
 mod console;
 mod follow;
 pub mod machines;
+mod output;
 pub mod parties;
 mod plan;
 mod port;
 pub mod protection;
 
+pub use follow::finish;
 pub use plan::{NO_AUDIT, Userland, checked, plan, plan_on, plan_with};
 
 use crate::config::{App, DEFAULT_LEVEL, Level, Ready};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::qemu::Accelerator;
-use crate::vm::console::Event;
+use crate::vm::console::Said;
 use crate::vm::disk::{self, Disk};
-use crate::vm::messages::{self, Line};
-use crate::vm::{Plan, Vm, interrupt};
+use crate::vm::protocol::{BootWord, Mark};
+use crate::vm::{Event, Plan, Vm, interrupt};
 use crate::{doctor, net, program, smoke, userland};
 use anyhow::{Context, Result};
 use port::Port;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A boot takes two to four seconds under emulation; loading a large data set takes longer.
 pub const READY_DEADLINE: Duration = Duration::from_secs(60);
-/// How often a machine that serves is looked at.
-const WATCH_PERIOD: Duration = Duration::from_millis(100);
+/// How often the network of a machine that serves is looked at.
+const NETWORK_PERIOD: Duration = Duration::from_millis(100);
 
 /// Options of `run`.
 #[derive(clap::Args)]
@@ -112,7 +114,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         Userland::Busybox | Userland::Tools => None,
     };
     if args.console {
-        plan.append.push("UKL_KEEP=1".to_owned());
+        plan.tell(BootWord::Keep);
     }
     let scratch = ctx.cache.scratch()?;
     let disk = match app.all().filter_map(|app| app.guest.disk_mib).max() {
@@ -201,72 +203,37 @@ fn serve(app: &App, plan: &Plan, ways_in: Option<&userland::WaysIn>, vm: &mut Vm
         println!("{ways_in}");
     }
     println!("Ctrl-C stops it");
-    let mut told = 0;
+    let tell = |mark: &Mark| {
+        if let Mark::BesideExit(name, status) = mark {
+            println!("{name} ended with status {status}; {} goes on", app.name);
+        }
+    };
+    vm.marks().iter().for_each(tell);
     loop {
-        vm.poll()?;
-        for event in &vm.events[told..] {
-            if let Event::BesideExit(name, status) = event {
-                println!("{name} ended with status {status}; {} goes on", app.name);
+        match vm.next(Some(Instant::now() + NETWORK_PERIOD))? {
+            Event::Line(_, Some(Said::Mark(Mark::Exit(status)))) => {
+                println!("{} ended with status {status}", app.name);
+                vm.wait_end(follow::STOP_DEADLINE)?;
+                return follow::verdict(app, status, vm);
+            }
+            Event::Line(_, Some(Said::Mark(mark))) => tell(&mark),
+            Event::Line(..) => {}
+            Event::Trouble(_) => return Err(vm.failed_kernel()),
+            Event::End(status) => {
+                return Err(vm.failure(format!("the machine ended before {} did: {}", app.name, vm.ending(status))));
+            }
+            Event::Interrupt => {
+                eprintln!("stopping {}; Ctrl-C again cuts it off", app.name);
+                return vm.stop();
+            }
+            Event::Deadline if vm.is_reachable()? => {}
+            Event::Deadline => {
+                vm.stop()?;
+                return Err(Failure::new(
+                    "passt, which is the machine's network, has ended",
+                    "run the same command again",
+                ));
             }
         }
-        told = vm.events.len();
-        if let Some(line) = vm.trouble() {
-            return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
-        }
-        if let Some(status) = exit_status(vm) {
-            println!("{} ended with status {status}", app.name);
-            vm.wait_end(Duration::from_secs(20))?;
-            return follow::verdict(app, status, vm);
-        }
-        if let Some(status) = vm.ended()? {
-            return Err(vm.failure(format!("the machine ended before {} did: {}", app.name, vm.ending(status))));
-        }
-        if !vm.is_reachable()? {
-            vm.stop()?;
-            return Err(Failure::new("passt, which is the machine's network, has ended", "run the same command again"));
-        }
-        if interrupt::requested() {
-            eprintln!("stopping {}; Ctrl-C again cuts it off", app.name);
-            return vm.stop();
-        }
-        std::thread::sleep(WATCH_PERIOD);
-    }
-}
-
-/// Waits for an application that runs to its end, prints what it printed, and returns its status.
-pub fn finish(vm: &mut Vm) -> Result<i32> {
-    vm.wait_for("the application to end", READY_DEADLINE, |event| matches!(event, Event::Exit(_)))?;
-    print!("{}", application_output(&std::fs::read(&vm.log)?));
-    vm.wait_end(Duration::from_secs(20))?;
-    if let Some(line) = vm.trouble() {
-        return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
-    }
-    Ok(exit_status(vm).unwrap_or(-1))
-}
-
-pub fn exit_status(vm: &Vm) -> Option<i32> {
-    vm.events.iter().find_map(|event| match event {
-        Event::Exit(status) => Some(*status),
-        _ => None,
-    })
-}
-
-/// What processes printed between init's marks on the console. The last line break is init's.
-fn application_output(log: &[u8]) -> String {
-    let lines = messages::lines(log).into_iter().filter(|line| matches!(line, Line::Process(_)));
-    let lines = lines.map(|line| line.text()).skip_while(|line| line != "UKL-START").skip(1);
-    lines.take_while(|line| !line.starts_with("UKL-EXIT ")).collect::<Vec<_>>().join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_application_is_printed() {
-        let log = b"Linux version\r\nUKL-START\r\nukl: level=byb cpl=0 pid=43\r\nhel[    2.345678] random: crng init done\r\nlo\r\n\r\n\
-                    UKL-EXIT status=0\r\nreboot\r\n";
-        assert_eq!(application_output(log), "ukl: level=byb cpl=0 pid=43\nhello\n");
-        assert_eq!(application_output(b"panic\n"), "");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::{self, App, KernelFlavour, Level, Ready};
 use crate::run::{READY_DEADLINE, finish};
-use crate::vm::console::{Banner, Event};
+use crate::vm::console::Banner;
 use crate::vm::{Plan, Vm};
 use crate::{lines, memcached, resp};
 use anyhow::{Context, Result, ensure};
@@ -51,7 +51,7 @@ struct Exchange {
 pub fn smoke(app: &App, level: &Level, plan: &Plan, vm: &mut Vm) -> Result<()> {
     match app.guest.ready {
         Ready::Exit => {
-            let status = finish(vm)?;
+            let status = finish(vm, app)?;
             ensure!(status == 0, "the application ended with status {status}");
             check_banner(app, level, vm)?;
         }
@@ -62,14 +62,12 @@ pub fn smoke(app: &App, level: &Level, plan: &Plan, vm: &mut Vm) -> Result<()> {
                 let port = plan.host_port(app).context("the application has no port")?;
                 converse(&script, port).map_err(|error| vm.failure(format!("{error:#}")))?;
             }
-            vm.poll()?;
+            vm.catch_up()?;
             check_banner(app, level, vm)?;
             vm.stop()?;
         }
     }
-    if let Some(line) = vm.trouble() {
-        return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
-    }
+    vm.check_kernel()?;
     println!("smoke test of {} at level {}: passed", app.title(), level.name);
     Ok(())
 }
@@ -167,18 +165,14 @@ fn converse(script: &Script, port: u16) -> Result<()> {
 
 /// Compares what each application said about itself at its start with the level that was asked for, and prints it.
 fn check_banner(app: &App, level: &Level, vm: &Vm) -> Result<()> {
-    let banners = vm.events.iter().filter_map(|event| match event {
-        Event::Banner(banner) => Some(banner),
-        _ => None,
-    });
-    let mut seen = 0;
+    let banners = vm.banners();
     for banner in banners {
         println!("level {}, CPL {} (process {} in the guest)", banner.level, banner.cpl, banner.pid);
         if let Some(reason) = mismatch(level, banner) {
             return Err(vm.failure(reason));
         }
-        seen += 1;
     }
+    let seen = banners.len();
     if seen < app.all().count() {
         return Err(vm.failure(format!(
             "{seen} of the {} applications printed a `ukl: level=… cpl=… pid=…` line",

@@ -12,9 +12,9 @@ use crate::net::{self, Forward};
 use crate::run::{self, READY_DEADLINE, Userland};
 use crate::smoke;
 use crate::userland::{WaysIn, unit_name};
-use crate::vm::{Vm, interrupt};
+use crate::vm::{Event, Vm, interrupt};
 use accounts::Accounts;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use load::Load;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ScopedJoinHandle;
@@ -184,21 +184,18 @@ impl Machine {
     /// Waits, and ends early when the machine is in trouble.
     fn watch(&mut self, duration: Duration) -> Result<()> {
         let start = Instant::now();
-        let mut told = 0;
-        while start.elapsed() < duration {
-            std::thread::sleep(WATCH_PERIOD);
-            self.vm.poll()?;
-            if let Some(line) = self.vm.trouble() {
-                return Err(self.vm.failure(format!("the guest's kernel is in trouble: {line}")));
-            }
-            if let Some(status) = self.vm.ended()? {
-                return Err(self.vm.failure(self.vm.ending(status)));
-            }
-            ensure!(!interrupt::requested(), "interrupted after {} s", start.elapsed().as_secs());
-            let minutes = start.elapsed().as_secs() / 60;
-            if minutes > told {
-                told = minutes;
-                eprintln!("  {minutes} min");
+        let mut told = Duration::ZERO;
+        while told < duration {
+            let minute = duration.min(told + Duration::from_secs(60));
+            match self.vm.next(Some(start + minute))? {
+                Event::Line(..) => {}
+                Event::Trouble(_) => return Err(self.vm.failed_kernel()),
+                Event::End(status) => return Err(self.vm.failure(self.vm.ending(status))),
+                Event::Interrupt => bail!("interrupted after {} s", start.elapsed().as_secs()),
+                Event::Deadline => {
+                    told = minute;
+                    eprintln!("  {} min", told.as_secs() / 60);
+                }
             }
         }
         Ok(())
@@ -223,10 +220,7 @@ impl Machine {
 
     /// The kernel has warned of nothing since it started.
     fn kernel(&mut self) -> Result<String> {
-        self.vm.poll()?;
-        if let Some(line) = self.vm.trouble() {
-            return Err(self.vm.failure(format!("the console said: {line}")));
-        }
+        self.vm.check_kernel()?;
         let said = self.ways.run("journalctl --dmesg --boot --priority=warning --output=cat --no-pager --quiet")?;
         let traces = said.lines().filter(|line| line.contains("Call Trace") || line.contains("WARNING: ")).count();
         ensure!(traces == 0, "the kernel's log has {traces} warnings: {said}");

@@ -1,6 +1,7 @@
 //! Tests over the repository itself: each fact in its one place, and nothing dangling.
 
 mod claims;
+mod protocol;
 
 use crate::patches;
 use crate::repo::Repo;

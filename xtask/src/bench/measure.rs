@@ -8,8 +8,9 @@ use crate::record::Guest;
 use crate::repo::Repo;
 use crate::run as running;
 use crate::vm::Vm;
+use crate::vm::protocol::BootWord;
 use crate::vm::shell::Shell;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
 
 /// Boot and run execute some hundred million instructions, one at a time.
@@ -70,7 +71,7 @@ impl Machine {
         let mut plan = running::plan(ctx, app, level, None)?;
         plan.name = format!("bench-{}-{}", app.name, level.name);
         plan.accelerator = Some(Accelerator::TcgCounting);
-        plan.append.push("UKL_IDLE=1".to_owned());
+        plan.tell(BootWord::Idle);
         // Where mappings happen to lie decides how many page tables a fork copies: some thousand instructions.
         plan.append.push("norandmaps".to_owned());
         eprintln!("counting {} at level {}", app.name, level.name);
@@ -133,9 +134,7 @@ impl Machine {
 
     /// Stops the machine, whose kernel must not have complained.
     pub fn stop(mut self) -> Result<()> {
-        self.vm.poll()?;
-        let trouble = self.vm.trouble().map(str::to_owned);
-        ensure!(trouble.is_none(), self.vm.failure(format!("the guest's kernel is in trouble: {trouble:?}")));
+        self.vm.check_kernel()?;
         self.vm.stop()
     }
 }

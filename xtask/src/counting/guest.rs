@@ -9,7 +9,7 @@ use crate::initramfs::ExtraFile;
 use crate::link;
 use crate::qemu::{Accelerator, Counter};
 use crate::run;
-use crate::vm::console::Event;
+use crate::vm::protocol::Mark;
 use crate::vm::{Plan, Vm};
 use anyhow::{Context, Result};
 use std::path::Path;
@@ -72,14 +72,12 @@ pub fn prepare(ctx: &Ctx, run: &Run) -> Result<Prepared> {
 pub fn run(ctx: &Ctx, prepared: &Prepared) -> Result<Report> {
     let Prepared { plan, counter, .. } = prepared;
     let mut vm = Vm::boot(ctx, plan)?;
-    vm.wait_for("the load generator to end", DEADLINE, |event| matches!(event, Event::Load(_)))?;
-    if let Some(status) = vm.events.iter().find_map(status).filter(|status| *status != 0) {
+    vm.wait_for("the load generator to end", DEADLINE, |mark| matches!(mark, Mark::Load(_)))?;
+    if let Some(status) = vm.marks().iter().find_map(status).filter(|status| *status != 0) {
         return Err(vm.failure(format!("the load generator ended with status {status}")));
     }
     vm.wait_end(END_DEADLINE)?;
-    if let Some(line) = vm.trouble() {
-        return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
-    }
+    vm.check_kernel()?;
     if !counter.report.is_file() {
         return Err(Failure::new(
             "the instruction counter wrote no report".to_owned(),
@@ -92,9 +90,9 @@ pub fn run(ctx: &Ctx, prepared: &Prepared) -> Result<Report> {
     Report::read(&kept)
 }
 
-fn status(event: &Event) -> Option<i32> {
-    match event {
-        Event::Load(status) => Some(*status),
+fn status(mark: &Mark) -> Option<i32> {
+    match mark {
+        Mark::Load(status) => Some(*status),
         _ => None,
     }
 }

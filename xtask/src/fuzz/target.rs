@@ -4,6 +4,7 @@ use crate::config::{DEFAULT_LEVEL, KernelFlavour, Level, Levels, REFERENCE_LEVEL
 use crate::ctx::Ctx;
 use crate::run::{self, READY_DEADLINE};
 use crate::vm::Vm;
+use crate::vm::protocol::BootWord;
 use crate::vm::shell::Shell;
 use anyhow::{Context, Result, bail, ensure};
 use std::time::Duration;
@@ -71,7 +72,7 @@ impl Target {
     fn boot(ctx: &Ctx, level: &Level, ordinary: bool, checked: bool) -> Result<Target> {
         let app = ctx.repo.app("fuzz")?;
         let mut plan = if checked { run::checked(ctx, &app, level)? } else { run::plan(ctx, &app, level, None)? };
-        plan.append.push("UKL_IDLE=1".to_owned());
+        plan.tell(BootWord::Idle);
         let program = app.program_name()?;
         let (name, program) = match (ordinary, level.kernel) {
             (false, KernelFlavour::Vanilla) => ("a process of linux".to_owned(), program),
@@ -108,7 +109,7 @@ impl Target {
 
     /// What its kernel complained about.
     pub fn trouble(&mut self) -> Result<Option<String>> {
-        self.vm.poll()?;
+        self.vm.catch_up()?;
         Ok(self.vm.trouble().map(|line| format!("{}: the console said: {line}", self.name)))
     }
 

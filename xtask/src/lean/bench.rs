@@ -1,6 +1,6 @@
 //! `cargo xtask bench --boot`: how fast, how small and how frugal a server is on the lean footing, level beside level.
 
-use super::guest::Options;
+use super::guest::{DEADLINE, Options};
 use super::phases::{self, Phases};
 use super::size::{self, Sizes};
 use super::table;
@@ -10,8 +10,8 @@ use crate::config::{App, Level};
 use crate::ctx::Ctx;
 use crate::record::{self, Accelerator, Emulator, Kind, Metric, Record, Sample, Start, emulator_version};
 use crate::smoke;
-use crate::vm::console::Event;
-use crate::vm::interrupt;
+use crate::vm::protocol::{self, Mark};
+use crate::vm::{Vm, interrupt};
 use anyhow::{Context, Result, ensure};
 
 /// The memory of the peers' table.
@@ -19,9 +19,6 @@ const MEMORY_MIB: u32 = 512;
 /// The numbers of CPUs for which throughput is measured, and how often.
 const CPUS: [u32; 3] = [1, 2, 4];
 const THROUGHPUT_ROUNDS: u32 = 3;
-/// What the script beside the server prints: free memory in KiB once the machine has nothing to do, and its end.
-const IDLE: &str = "UKL-IDLE ";
-const DONE: &str = "UKL-DONE";
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]
@@ -83,29 +80,29 @@ fn sizes(images: &[Image]) -> Result<Vec<Sample>> {
 fn idle(ctx: &Ctx, app: &App, level: &Level) -> Result<(u64, record::Guest)> {
     let script = format!(
         "/bin/busybox --install -s /bin\nmount -t sysfs sys /sys\nsleep 3\n\
-         while read name value unit; do [ $name != MemFree: ] || echo \"{IDLE}$value\"; done </proc/meminfo\n\
-         {}\necho {DONE}\n",
-        record::Guest::QUERY
+         while read name value unit; do [ $name != MemFree: ] || echo \"{} $value\"; done </proc/meminfo\n\
+         {}\necho \"{}\"\n",
+        protocol::IDLE,
+        record::Guest::QUERY,
+        Mark::Done(0)
     );
     let image = Image::build(ctx, app, level, Some(&script))?;
     let options = Options { memory_mib: MEMORY_MIB, cpus: 1, console: true, counting: false };
     let mut guest = Guest::start(ctx, &image, options)?;
     guest.first_answer()?;
-    let text = guest.wait_for(DONE)?;
-    check_privilege(&guest, level)?;
-    let free = text.lines().find_map(|line| line.strip_prefix(IDLE)?.trim().parse().ok());
+    guest.vm.wait_for("the script beside the server to end", DEADLINE, |mark| matches!(mark, Mark::Done(_)))?;
+    check_privilege(&mut guest.vm, level)?;
+    let text = guest.vm.text()?;
+    let free = guest.vm.marks().iter().find_map(|mark| if let Mark::Idle(kib) = mark { Some(*kib) } else { None });
     let free = free.with_context(|| format!("the guest did not say how much memory is free: {text:?}"))?;
     Ok((free, record::Guest::parse(&text, options.cpus, options.memory_mib)?))
 }
 
 /// The server's own word for the level and the privilege it has.
-pub fn check_privilege(guest: &Guest, level: &Level) -> Result<String> {
-    let banner = guest.events()?.into_iter().find_map(|event| match event {
-        Event::Banner(banner) => Some(banner),
-        _ => None,
-    });
-    let banner = banner.context("the server did not say `ukl: level=… cpl=…`")?;
-    match smoke::mismatch(level, &banner) {
+pub fn check_privilege(vm: &mut Vm, level: &Level) -> Result<String> {
+    vm.catch_up()?;
+    let banner = vm.banners().first().context("the server did not say `ukl: level=… cpl=…`")?;
+    match smoke::mismatch(level, banner) {
         None => Ok(format!("level {} and CPL {} with what the level is to have", banner.level, banner.cpl)),
         Some(reason) => Err(anyhow::anyhow!(reason)),
     }
@@ -118,7 +115,7 @@ fn boots(ctx: &Ctx, images: &[Image], rounds: u32) -> Result<Vec<Sample>> {
         for image in images {
             let mut guest = Guest::start(ctx, image, timed(1))?;
             let wall = guest.first_answer()?.as_secs_f64();
-            let cpu = guest.cpu_time()?.as_secs_f64();
+            let cpu = guest.vm.cpu_time()?.as_secs_f64();
             let (name, level) = (&image.app.name, &image.level.name);
             eprintln!("round {round}: {name} at level {level} answered after {wall:.3} s, {cpu:.2} s of a processor");
             for (clock, time) in [("wall", wall), ("cpu", cpu)] {
@@ -163,7 +160,7 @@ fn profile(ctx: &Ctx, image: &Image) -> Result<()> {
     let options = Options { memory_mib: MEMORY_MIB, cpus: 1, console: true, counting: true };
     let mut guest = Guest::start(ctx, image, options)?;
     guest.first_answer()?;
-    let phases = Phases::new(&guest.console()?, &phases::symbols(&image.symbols)?);
+    let phases = Phases::new(&guest.vm.text()?, &phases::symbols(&image.symbols)?);
     println!("\n{} at level {}: millions of instructions of a boot with a console", image.app.name, image.level.name);
     print!("{}", phases.table());
     println!("\n{} at level {}: what is loaded", image.app.name, image.level.name);

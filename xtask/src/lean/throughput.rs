@@ -33,7 +33,7 @@ pub fn measure(guest: &mut Guest, image: &Image, ratio: &str) -> Result<f64> {
         ..Settings::new(protocol, format!("127.0.0.1:{}", guest.port), Amount::DurationS(MEASURED_S))
     };
     let results = ukl_loadgen::run(&settings)?.results;
-    guest.check_alive()?;
+    guest.vm.check_alive()?;
     ensure!(
         results.errors.total() == 0,
         Failure::new(

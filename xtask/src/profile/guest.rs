@@ -67,9 +67,7 @@ pub fn record(ctx: &Ctx, app: &App, level: &Level, load: &Load) -> Result<Record
     vm.wait_ready(READY_DEADLINE)?;
     let (text, pid) = sample(&mut vm.shell()?, load).map_err(|error| vm.failure(format!("{error:#}")))?;
     vm.stop()?;
-    if let Some(line) = vm.trouble() {
-        return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
-    }
+    vm.check_kernel()?;
     let file = files.path().join("perf.data");
     copy_out(&disk.image, "/perf.data", &file)?;
     Ok(Recording { file, text, pid, log: vm.log.clone(), _files: files })

@@ -2,13 +2,13 @@
 
 use crate::config::{App, Ready};
 use crate::run::READY_DEADLINE;
-use crate::vm::console::Event;
-use crate::vm::{Vm, interrupt};
+use crate::vm::protocol::Mark;
+use crate::vm::{Event, Vm};
 use anyhow::{Context, Result};
 use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a look at either side waits.
 const PERIOD_MS: libc::c_int = 100;
@@ -56,10 +56,11 @@ fn size() -> Option<(u16, u16)> {
 /// Connects this terminal to the guest's shell until the shell ends; then the machine is stopped. Commands can also come
 /// from a pipe.
 pub fn attach(vm: &mut Vm, app: &App) -> Result<()> {
-    let ready = |event: &Event| matches!(event, Event::Ready(_));
     match app.guest.ready {
-        Ready::Tcp(_) => vm.wait_for("the application to listen", READY_DEADLINE, ready)?,
-        Ready::Exit => vm.wait_for("the application to end", READY_DEADLINE, |e| matches!(e, Event::Exit(_)))?,
+        Ready::Tcp(_) => {
+            vm.wait_for("the application to listen", READY_DEADLINE, |mark| matches!(mark, Mark::Ready(_)))?
+        }
+        Ready::Exit => vm.wait_for("the application to end", READY_DEADLINE, |mark| matches!(mark, Mark::Exit(_)))?,
     }
     let terminal = std::io::stdin().is_terminal();
     eprintln!("{} is ready; `exit`{} ends the machine", app.name, if terminal { " or Ctrl-]" } else { "" });
@@ -71,9 +72,7 @@ pub fn attach(vm: &mut Vm, app: &App) -> Result<()> {
     }
     eprintln!();
     vm.stop()?;
-    if let Some(line) = vm.trouble() {
-        return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
-    }
+    vm.check_kernel()?;
     match vm.ended()? {
         Some(status) if !status.success() => Err(vm.failure(vm.ending(status))),
         _ => Ok(()),
@@ -119,8 +118,14 @@ fn relay(vm: &mut Vm, mut stream: UnixStream, terminal: bool) -> Result<()> {
             let bytes = if input_open { &buffer[..count] } else { &[END_OF_INPUT] };
             send(&mut stream, bytes)?;
         }
-        vm.poll()?;
-        if vm.events.contains(&Event::ShellExit) || vm.ended()?.is_some() || interrupt::requested() {
+        let is_over = loop {
+            match vm.next(Some(Instant::now()))? {
+                Event::Line(..) | Event::Trouble(_) => {}
+                Event::Deadline => break vm.marks().contains(&Mark::ShellExit),
+                Event::End(_) | Event::Interrupt => break true,
+            }
+        };
+        if is_over {
             return Ok(());
         }
     }

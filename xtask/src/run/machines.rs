@@ -5,6 +5,7 @@ use crate::config::{App, Level, Parties};
 use crate::ctx::Ctx;
 use crate::qemu::Accelerator;
 use crate::vm::Vm;
+use crate::vm::protocol::BootWord;
 use crate::vm::shell::Shell;
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
@@ -23,7 +24,7 @@ impl Machines {
         let mut started = Vec::new();
         for mut plan in parties::plans(ctx, app, level, of, &of.request)? {
             plan.name = format!("timed-{}", plan.name);
-            plan.append.push("UKL_IDLE=1".to_owned());
+            plan.tell(BootWord::Idle);
             started.push(Vm::boot(ctx, &plan)?);
         }
         let mut machines = Vec::new();
@@ -70,10 +71,7 @@ impl Machines {
     /// Stops all; no kernel may have complained.
     pub fn stop(self) -> Result<()> {
         for (mut vm, _) in self.machines {
-            vm.poll()?;
-            if let Some(line) = vm.trouble() {
-                return Err(vm.failure(format!("the guest's kernel is in trouble: {line}")));
-            }
+            vm.check_kernel()?;
             vm.stop()?;
         }
         Ok(())

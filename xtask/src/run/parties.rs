@@ -1,19 +1,19 @@
 //! An application that is several machines, one a party, with a cable between any two.
 
-use super::follow;
 use crate::config::{App, Level, Parties};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
-use crate::vm::console::Event;
-use crate::vm::{Plan, Vm, interrupt};
+use crate::run::follow::STOP_DEADLINE;
+use crate::run::output::Output;
+use crate::vm::console::Said;
+use crate::vm::protocol::{BootWord, Mark};
+use crate::vm::{Event, Plan, Vm, interrupt};
 use crate::{net, run};
-use anyhow::{Result, ensure};
-use std::time::Duration;
+use anyhow::{Context, Result, ensure};
+use std::time::{Duration, Instant};
 
 /// How often the consoles are looked at.
 const PERIOD: Duration = Duration::from_millis(50);
-/// How long a machine may take to stop after its party has ended.
-const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 /// What the application says of its parties, which must be as many as were asked for.
 pub fn of(app: &App, asked: u32) -> Result<&Parties> {
@@ -48,10 +48,11 @@ pub fn plans(ctx: &Ctx, app: &App, level: &Level, parties: &Parties, request: &[
     let ends = net::cables(parties.count)?;
     let of_party = |(party, cables)| {
         let mut plan = Plan { name: format!("{}-party-{party}", plan.name), cables, ..plan.clone() };
-        plan.append.extend([format!("UKL_PARTY={party}"), format!("UKL_PARTIES={}", parties.count)]);
+        plan.tell(BootWord::Party(party));
+        plan.tell(BootWord::Parties(parties.count));
         plan
     };
-    Ok(ends.into_iter().enumerate().map(of_party).collect())
+    Ok((0..).zip(ends).map(of_party).collect())
 }
 
 /// Boots all, prints what each party printed when it has ended, and fails when one of them did.
@@ -61,45 +62,60 @@ pub fn run(ctx: &Ctx, app: &App, level: &Level, plans: Vec<Plan>) -> Result<()> 
     // The machines have their ends now; without ours, a machine that ends is one whose cables are pulled.
     drop(plans);
     eprintln!("booting {} parties of {} at level {}", machines.len(), app.name, level.name);
-    let mut statuses = vec![None; machines.len()];
-    while statuses.contains(&None) {
-        for (party, vm) in
-            machines.iter_mut().enumerate().filter(|(party, _)| statuses[*party].is_none()).collect::<Vec<_>>()
-        {
-            let ended = vm.ended()?;
-            vm.poll()?;
-            if let Some(line) = vm.trouble() {
-                return Err(vm.failure(format!("the kernel of party {party} is in trouble: {line}")));
-            }
-            if let Some(status) = run::exit_status(vm) {
-                for line in follow::printed(&std::fs::read(&vm.log)?).lines() {
-                    println!("party {party}: {line}");
-                }
-                statuses[party] = Some(status);
-            } else if let Some(status) = ended {
-                return Err(vm.failure(format!("the machine of party {party} ended early: {}", vm.ending(status))));
-            }
-        }
-        if interrupt::requested() {
-            return Err(Failure::ended(130, format!("{} was interrupted", app.name), "run the same command again"));
+    let mut parties: Vec<Party> = machines.iter().map(|_| Party::default()).collect();
+    while parties.iter().any(|party| party.status.is_none()) {
+        for (number, (vm, party)) in machines.iter_mut().zip(&mut parties).enumerate() {
+            follow_party(app, number, vm, party)?;
         }
         std::thread::sleep(PERIOD);
     }
-    for vm in &mut machines {
+    for (number, vm) in machines.iter_mut().enumerate() {
         vm.wait_end(STOP_DEADLINE)?;
+        vm.check_kernel().with_context(|| format!("party {number}"))?;
     }
-    for (party, (vm, status)) in machines.iter().zip(statuses).enumerate() {
-        if let Some(line) = vm.trouble() {
-            return Err(vm.failure(format!("the kernel of party {party} is in trouble: {line}")));
-        }
-        let level_said = vm.events.iter().any(|event| matches!(event, Event::Banner(_)));
-        ensure!(level_said || level.name == "linux", "party {party} did not say that it runs in the kernel");
-        if let Some(status) = status.filter(|status| *status != 0) {
+    for (number, (vm, party)) in machines.iter().zip(&parties).enumerate() {
+        let level_said = !vm.banners().is_empty();
+        ensure!(level_said || level.name == "linux", "party {number} did not say that it runs in the kernel");
+        if let Some(status) = party.status.filter(|status| *status != 0) {
             return Err(Failure::ended(
                 u8::try_from(status).unwrap_or(1),
-                format!("party {party} of {} ended with status {status}", app.name),
+                format!("party {number} of {} ended with status {status}", app.name),
                 format!("the status is the application's own; the machine's console is in {}", vm.log.display()),
             ));
+        }
+    }
+    Ok(())
+}
+
+/// What is known of a party.
+#[derive(Default)]
+struct Party {
+    output: Output,
+    printed: Vec<u8>,
+    status: Option<i32>,
+}
+
+/// Takes what a party has printed by now, and shows it all when the party has ended.
+fn follow_party(app: &App, number: usize, vm: &mut Vm, party: &mut Party) -> Result<()> {
+    while party.status.is_none() {
+        match vm.next(Some(Instant::now()))? {
+            Event::Line(line, said) => {
+                let part = party.output.line(&line, said.as_ref());
+                party.printed.extend(part.application);
+                eprint!("{}", String::from_utf8_lossy(&part.others));
+                if let Some(Said::Mark(Mark::Exit(status))) = said {
+                    String::from_utf8_lossy(&party.printed).lines().for_each(|line| println!("party {number}: {line}"));
+                    party.status = Some(status);
+                }
+            }
+            Event::Trouble(_) => return Err(vm.failed_kernel()).with_context(|| format!("party {number}")),
+            Event::End(status) => {
+                return Err(vm.failure(format!("the machine of party {number} ended early: {}", vm.ending(status))));
+            }
+            Event::Interrupt => {
+                return Err(Failure::ended(130, format!("{} was interrupted", app.name), "run the same command again"));
+            }
+            Event::Deadline => break,
         }
     }
     Ok(())

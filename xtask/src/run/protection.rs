@@ -2,7 +2,7 @@
 
 use super::READY_DEADLINE;
 use crate::vm::Vm;
-use crate::vm::console::Event;
+use crate::vm::protocol::Mark;
 use anyhow::{Context, Result};
 
 /// What is on, and what is not.
@@ -14,14 +14,12 @@ pub struct Protection {
 
 /// Waits until the guest has said it: before it starts the application.
 pub fn of(vm: &mut Vm) -> Result<Protection> {
-    vm.wait_for("the machine to say what protects it", READY_DEADLINE, |event| {
-        matches!(event, Event::Protection { .. })
-    })?;
-    let found = vm.events.iter().find_map(|event| match event {
-        Event::Protection { on, off } => Some(Protection { on: on.clone(), off: off.clone() }),
+    vm.wait_for("the machine to say what protects it", READY_DEADLINE, |mark| matches!(mark, Mark::Protection { .. }))?;
+    let found = vm.marks().iter().find_map(|mark| match mark {
+        Mark::Protection { on, off } => Some(Protection { on: on.clone(), off: off.clone() }),
         _ => None,
     });
-    found.context("the event that was waited for")
+    found.context("the mark that was waited for")
 }
 
 impl Protection {

@@ -1,11 +1,11 @@
 //! Which accelerator to use: KVM where a trial boot ends well, else emulation.
 
-use super::console::Event;
-use super::{Plan, Vm, interrupt};
 use crate::cache::Key;
 use crate::ctx::Ctx;
 use crate::process;
 use crate::qemu::{self, Accelerator};
+use crate::vm::protocol::{BootWord, Mark};
+use crate::vm::{Plan, Vm, interrupt};
 use anyhow::{Context, Result};
 use std::fs::OpenOptions;
 use std::process::Command;
@@ -47,10 +47,10 @@ fn trial(ctx: &Ctx, plan: &Plan) -> Result<Option<String>> {
         disk: None,
         debian: None,
         debugger: false,
-        append: vec!["UKL_TRIAL=1".to_owned()],
+        append: vec![BootWord::Trial.to_string()],
         ..plan.clone()
     };
-    let failed = Vm::boot(ctx, &plan)?.watch(TRIAL_DEADLINE, |event| matches!(event, Event::Ready(_)))?;
+    let failed = Vm::boot(ctx, &plan)?.watch(TRIAL_DEADLINE, |mark| matches!(mark, Mark::Ready(_)))?;
     anyhow::ensure!(!interrupt::requested(), "interrupted");
     Ok(failed)
 }

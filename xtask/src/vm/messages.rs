@@ -16,10 +16,15 @@ pub enum Line {
 }
 
 impl Line {
-    /// The text, whoever printed it.
-    pub fn text(&self) -> String {
+    /// Its bytes, whoever printed it.
+    pub fn bytes(&self) -> &[u8] {
         let (Line::Kernel(bytes) | Line::Process(bytes)) = self;
-        String::from_utf8_lossy(bytes).into_owned()
+        bytes
+    }
+
+    /// Its text, whoever printed it.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(self.bytes()).into_owned()
     }
 }
 
@@ -44,6 +49,14 @@ impl Lines {
         lines
     }
 
+    /// What is left of a console that has ended: a line without its end.
+    pub fn finish(&mut self) -> Vec<Line> {
+        match self.rest.is_empty() && self.interrupted.is_empty() {
+            true => Vec::new(),
+            false => self.take(b"\n"),
+        }
+    }
+
     fn line(&mut self, line: &[u8]) -> Line {
         if let Some(message) = message(line) {
             self.interrupted.extend_from_slice(&line[..message]);
@@ -59,9 +72,7 @@ impl Lines {
 pub fn lines(log: &[u8]) -> Vec<Line> {
     let mut lines = Lines::default();
     let mut all = lines.take(log);
-    if !lines.rest.is_empty() || !lines.interrupted.is_empty() {
-        all.extend(lines.take(b"\n"));
-    }
+    all.extend(lines.finish());
     all
 }
 

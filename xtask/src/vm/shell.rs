@@ -1,13 +1,11 @@
 //! The shell on the guest's console hvc0, driven by a program.
 
+use crate::vm::protocol;
 use anyhow::{Context, Result, bail};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// Ends each command's output, followed by the status.
-const MARK: &str = "UKL-DONE";
 
 /// A shell that runs one command at a time.
 #[derive(Debug)]
@@ -41,8 +39,7 @@ impl Shell {
 
     /// The same, and hands on each line of output when it is complete.
     pub fn run_watched(&mut self, command: &str, deadline: Duration, mut on_line: impl FnMut(&str)) -> Result<Output> {
-        // The quotes keep an echo of this line from looking like the mark.
-        let line = format!("{{ {command}\n}} 2>&1; echo \"\"{}\"{} $?\"\n", &MARK[..4], &MARK[4..]);
+        let line = format!("{{ {command}\n}} 2>&1; {}\n", protocol::done_command());
         self.stream.write_all(line.as_bytes()).context("writing to the guest's shell")?;
         let start = Instant::now();
         let mut seen = Vec::new();
@@ -82,11 +79,9 @@ impl Shell {
     }
 }
 
-/// The output, once the mark and its line end are there. The mark may follow output that has no line end.
+/// The output of a command, once the mark that ends it is there.
 pub fn parse(seen: &str) -> Option<Output> {
-    let (text, rest) = seen.rsplit_once(MARK)?;
-    let (status, _) = rest.split_once('\n')?;
-    let status = status.trim().parse().ok()?;
+    let (text, status) = protocol::until_done(seen)?;
     Some(Output { text: text.replace('\r', "").trim_end_matches('\n').to_owned(), status })
 }
 

@@ -9,6 +9,7 @@ use crate::ctx::Ctx;
 use crate::link;
 use crate::run::{self, READY_DEADLINE};
 use crate::vm::Vm;
+use crate::vm::protocol::BootWord;
 use anyhow::{Context, Result, bail, ensure};
 use std::time::{Duration, Instant};
 use stub::Stub;
@@ -83,7 +84,8 @@ fn stop_at(ctx: &Ctx, name: &str, places: &[Place]) -> Result<Stopped> {
     plan.name = name.to_owned();
     plan.debugger = true;
     // Functions lie where the image says.
-    plan.append.extend(["nokaslr", "UKL_IDLE=1"].map(str::to_owned));
+    plan.append.push("nokaslr".to_owned());
+    plan.tell(BootWord::Idle);
     let vmlinux = link::image(ctx, &app, &level)?.vmlinux;
     let vm = Vm::boot(ctx, &plan)?;
     let mut stub = Stub::connect(&vm.debugger_socket())?;

@@ -12,6 +12,7 @@ use crate::initramfs::ExtraFile;
 use crate::net::{self, Forward};
 use crate::run::{self, READY_DEADLINE, Userland};
 use crate::smoke;
+use crate::vm::protocol::BootWord;
 use crate::vm::shell::Shell;
 use crate::vm::{Plan, Vm, disk, interrupt};
 use anyhow::{Context, Result, ensure};
@@ -139,7 +140,7 @@ fn one_machine(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
     let disk = disk::open(&scratch.path().join("data.img"), DISK_MIB)?;
     plan.disk = Some(disk.image.clone());
     plan.cpus = part.cpus;
-    plan.append.push("UKL_KEEP=1".to_owned());
+    plan.tell(BootWord::Keep);
     let port = plan.forwards[0].host;
     let mut vm = Vm::boot(ctx, &plan)?;
     vm.wait_ready(READY_DEADLINE)?;

@@ -7,6 +7,7 @@ use crate::ctx::Ctx;
 use crate::repo::Repo;
 use crate::run;
 use crate::vm::Vm;
+use crate::vm::protocol::BootWord;
 use crate::vm::shell::Shell;
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
@@ -53,7 +54,7 @@ fn boot_and_run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
     let mut plan = run::plan(ctx, &app, level, None)?;
     plan.name = format!("test-hello-rs-{}-smp{cpus}", level.name);
     plan.cpus = cpus;
-    plan.append.push("UKL_IDLE=1".to_owned());
+    plan.tell(BootWord::Idle);
     let program = app.program_name()?;
     let mut vm = Vm::boot(ctx, &plan)?;
     vm.wait_ready(run::READY_DEADLINE)?;

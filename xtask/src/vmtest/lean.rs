@@ -33,10 +33,10 @@ pub const SUITE: Suite = Suite {
 
 fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
     let (mut guest, image) = boot(ctx, &part.app, part.level()?)?;
-    tally.check(&part.test("privilege"), lean::check_privilege(&guest, &image.level));
+    tally.check(&part.test("privilege"), lean::check_privilege(&mut guest.vm, &image.level));
     tally.check(&part.test("serves-with-48-mib"), serves(guest.port));
     tally.check(&part.test("small-enough"), small_enough(&image));
-    let quiet = guest.check_alive().map(|()| "no warning, oops or panic on the console".to_owned());
+    let quiet = guest.vm.check_alive().map(|()| "no warning, oops or panic on the console".to_owned());
     tally.check(&part.test("kernel-is-quiet"), quiet);
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::initramfs::{self, ExtraFile};
 use crate::net::{self, Forward};
 use crate::repo::Repo;
 use crate::run::{self, READY_DEADLINE};
+use crate::vm::protocol::BootWord;
 use crate::vm::shell::Shell;
 use crate::vm::{Vm, interrupt};
 use crate::{packages, program};
@@ -92,7 +93,7 @@ fn boot_and_run(
     let port = net::free_port()?;
     match tested.ports.first() {
         Some(&guest) => plan.forwards = vec![Forward { host: port, guest }],
-        None => plan.append.push("UKL_IDLE=1".to_owned()),
+        None => plan.tell(BootWord::Idle),
     }
     let mut vm = Vm::boot(ctx, &plan)?;
     vm.wait_ready(READY_DEADLINE)?;

@@ -7,7 +7,7 @@ use crate::ctx::Ctx;
 use crate::net::{self, Forward};
 use crate::run::{self, READY_DEADLINE};
 use crate::smoke;
-use crate::vm::console::Event;
+use crate::vm::protocol::Mark;
 use crate::vm::shell::Shell;
 use crate::vm::{Plan, Vm};
 use anyhow::{Context, Result, ensure};
@@ -96,8 +96,8 @@ impl Server {
     /// The test that ends a server: it ends with status 0, whereupon init stops the machine.
     pub fn ended_well(&self, vm: &mut Vm, what: &str) -> Result<String> {
         let name = &self.app.name;
-        vm.wait_for(&format!("{what} to end {name}"), ANSWER_DEADLINE, |event| matches!(event, Event::Exit(_)))?;
-        ensure!(vm.events.contains(&Event::Exit(0)), "{name} ended with another status than 0: {:?}", vm.events);
+        vm.wait_for(&format!("{what} to end {name}"), ANSWER_DEADLINE, |mark| matches!(mark, Mark::Exit(_)))?;
+        ensure!(vm.marks().contains(&Mark::Exit(0)), "{name} ended with another status than 0: {:?}", vm.marks());
         vm.wait_end(ANSWER_DEADLINE)?;
         Ok(format!("the exit status of {name} after {what} with 0, and the machine stopped by itself"))
     }
@@ -105,11 +105,7 @@ impl Server {
 
 /// Success when the application in the machine says that it runs as its level is to.
 pub fn privilege(level: &Level, vm: &Vm) -> Result<String> {
-    let banner = vm.events.iter().find_map(|event| match event {
-        Event::Banner(banner) => Some(banner),
-        _ => None,
-    });
-    let banner = banner.context("no `ukl: level=… cpl=…` line")?;
+    let banner = vm.banners().first().context("no `ukl: level=… cpl=…` line")?;
     match smoke::mismatch(level, banner) {
         None => Ok(format!("level {} and CPL {} with what the level is to have", banner.level, banner.cpl)),
         Some(reason) => Err(anyhow::anyhow!(reason)),

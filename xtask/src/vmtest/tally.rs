@@ -96,10 +96,7 @@ impl Tally {
 
     /// The test that ends each machine: its kernel complained about nothing.
     pub fn kernel_is_quiet(&mut self, prefix: &str, vm: &mut Vm) {
-        let outcome = vm.poll().and_then(|()| match vm.trouble() {
-            None => Ok("no warning, oops or panic on the console".to_owned()),
-            Some(line) => Err(vm.failure(format!("the console said: {line}"))),
-        });
+        let outcome = vm.check_kernel().map(|()| "no warning, oops or panic on the console".to_owned());
         self.check(&format!("{prefix}kernel-is-quiet"), outcome);
     }
 }

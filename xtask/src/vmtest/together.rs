@@ -8,11 +8,11 @@ use crate::ctx::Ctx;
 use crate::net::{self, Forward};
 use crate::run::{self, READY_DEADLINE};
 use crate::smoke;
-use crate::vm::Vm;
-use crate::vm::console::Event;
+use crate::vm::protocol::{BootWord, Mark};
 use crate::vm::shell::Shell;
+use crate::vm::{Event, Vm};
 use crate::{memcached, resp};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::time::{Duration, Instant};
 
 /// The image: Redis is the first, so that its arguments can be given.
@@ -67,7 +67,7 @@ fn boot<'a>(ctx: &Ctx, app: &App, level: &'a Level, cpus: u32) -> Result<Pair<'a
     let mut plan = run::plan(ctx, app, level, Some(&REDIS_ARGUMENTS.map(str::to_owned)))?;
     plan.name = format!("test-{}-{}", app.title(), level.name);
     plan.cpus = cpus;
-    plan.append.push("UKL_KEEP=1".to_owned());
+    plan.tell(BootWord::Keep);
     let mut ports = Vec::new();
     for app in app.all() {
         let guest = *app.guest.ports.first().context("a server has a port")?;
@@ -82,12 +82,8 @@ fn boot<'a>(ctx: &Ctx, app: &App, level: &'a Level, cpus: u32) -> Result<Pair<'a
 
 /// Both say that they run as the level is to.
 fn privilege(pair: &mut Pair) -> Result<String> {
-    pair.vm.poll()?;
-    let banners = pair.vm.events.iter().filter_map(|event| match event {
-        Event::Banner(banner) => Some(banner),
-        _ => None,
-    });
-    let banners: Vec<_> = banners.collect();
+    pair.vm.catch_up()?;
+    let banners = pair.vm.banners();
     ensure!(banners.len() == 2, "{} applications said where they run; 2 were expected", banners.len());
     let wrong = banners.iter().find_map(|banner| smoke::mismatch(pair.level, banner));
     ensure!(wrong.is_none(), "{}", wrong.unwrap_or_default());
@@ -112,7 +108,7 @@ fn memcached_crashes(pair: &mut Pair) -> Result<String> {
     let mut redis = resp::Client::connect(pair.redis, ANSWER_DEADLINE)?;
     let mut shell = pair.vm.shell()?;
     succeed(&mut shell, "kill -SEGV $(cat /run/memcached.pid)")?;
-    wait(&mut pair.vm, &Event::BesideExit("memcached".to_owned(), SEGFAULT))?;
+    wait(&mut pair.vm, &Mark::BesideExit("memcached".to_owned(), SEGFAULT))?;
     expect(&redis.text("GET kept")?.to_string(), "redis-99")?;
     start(&mut shell, "/etc/ukl/beside/memcached.command")?;
     let mut memcached = retry(|| {
@@ -135,7 +131,7 @@ fn redis_crashes(pair: &mut Pair) -> Result<String> {
     let mut redis = resp::Client::connect(pair.redis, ANSWER_DEADLINE)?;
     expect(&redis.text("SAVE")?.to_string(), "OK")?;
     redis.send(&[b"DEBUG", b"SEGFAULT"])?;
-    wait(&mut pair.vm, &Event::Exit(SEGFAULT))?;
+    wait(&mut pair.vm, &Mark::Exit(SEGFAULT))?;
     expect_value(&mut memcached, "memcached-99")?;
     let mut shell = pair.vm.shell()?;
     start(&mut shell, "/etc/ukl/command")?;
@@ -165,17 +161,19 @@ fn expect_value(client: &mut memcached::Client, expected: &str) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the console has said it.
-fn wait(vm: &mut Vm, wanted: &Event) -> Result<()> {
-    let start = Instant::now();
-    loop {
-        vm.poll()?;
-        if vm.events.contains(wanted) {
-            return Ok(());
+/// Waits until the console has said it; that an application ends is what is waited for.
+fn wait(vm: &mut Vm, wanted: &Mark) -> Result<()> {
+    let until = Instant::now() + ANSWER_DEADLINE;
+    while !vm.marks().contains(wanted) {
+        match vm.next(Some(until))? {
+            Event::Line(..) => {}
+            Event::Trouble(_) => return Err(vm.failed_kernel()),
+            event @ (Event::End(_) | Event::Interrupt | Event::Deadline) => {
+                bail!("{event:?} came before the console said `{wanted}`: {:?}", vm.marks());
+            }
         }
-        ensure!(start.elapsed() < ANSWER_DEADLINE, "the console never said {wanted:?}: {:?}", vm.events);
-        std::thread::sleep(Duration::from_millis(50));
     }
+    Ok(())
 }
 
 /// Tries until a server that was just started answers.

@@ -18,6 +18,7 @@ use crate::profile::{self, Load};
 use crate::run::{self, READY_DEADLINE, Userland};
 use crate::symbols;
 use crate::vm::Vm;
+use crate::vm::protocol::BootWord;
 use crate::vm::shell::Shell;
 use anyhow::{Context, Result, ensure};
 use std::path::PathBuf;
@@ -115,7 +116,7 @@ fn boot(ctx: &Ctx, app: &App, level: &Level) -> Result<(Vm, PathBuf)> {
     let mut plan = run::plan_on(ctx, app, level, Userland::Tools, Some(&ARGUMENTS.map(str::to_owned)), &extra)?;
     plan.name = format!("test-tools-{}", level.name);
     // The machine outlives the crash.
-    plan.append.push("UKL_KEEP=1".to_owned());
+    plan.tell(BootWord::Keep);
     let mut vm = Vm::boot(ctx, &plan)?;
     vm.wait_ready(READY_DEADLINE)?;
     Ok((vm, symbols))

@@ -102,10 +102,7 @@ impl Server {
 
     /// Stops the machine, whose kernel must not have complained.
     pub fn stop(mut self) -> Result<()> {
-        self.vm.poll()?;
-        if let Some(line) = self.vm.trouble() {
-            return Err(self.vm.failure(format!("the guest's kernel is in trouble: {line}")));
-        }
+        self.vm.check_kernel()?;
         self.vm.stop()
     }
 }

@@ -4,7 +4,7 @@ use crate::config::{App, Level};
 use crate::ctx::Ctx;
 use crate::run::{self, READY_DEADLINE, protection};
 use crate::vm::Vm;
-use crate::vm::console::Event;
+use crate::vm::protocol::{BootWord, Mark};
 use anyhow::{Result, ensure};
 
 /// Has to be on in every machine; of the vulnerabilities, QEMU's CPU has these two.
@@ -23,10 +23,11 @@ pub fn check(ctx: &Ctx, app: &App, level: &Level, vm: &mut Vm) -> Result<String>
 
     let mut plan = run::plan(ctx, app, level, None)?;
     plan.name = format!("test-security-control-{}", level.name);
-    plan.append.extend([WITHOUT.to_owned(), "UKL_TRIAL=1".to_owned()]);
+    plan.append.push(WITHOUT.to_owned());
+    plan.tell(BootWord::Trial);
     let mut control = Vm::boot(ctx, &plan)?;
     let lacking = protection::of(&mut control)?.off;
-    control.wait_for("the machine to be up", READY_DEADLINE, |event| matches!(event, Event::Ready(_)))?;
+    control.wait_for("the machine to be up", READY_DEADLINE, |mark| matches!(mark, Mark::Ready(_)))?;
     control.wait_end(READY_DEADLINE)?;
     for name in MISSED {
         ensure!(
