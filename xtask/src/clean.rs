@@ -1,11 +1,11 @@
 //! Removes what was built, and what was downloaded if asked.
 
-use crate::ctx::Ctx;
-use crate::failure::Failure;
 use anyhow::{Context, Result};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use ukl_host::failure::Failure;
+use ukl_repo::ctx::Ctx;
 
 /// Options of `clean`.
 #[derive(clap::Args)]

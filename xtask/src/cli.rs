@@ -1,12 +1,19 @@
 //! The command line: the general options and one variant per subcommand.
 
-use crate::ctx::{Ctx, Install};
-use crate::{
-    audit, bench, boot, build, clean, compatibility, configure, debug, doctor, fetch, fuzz, link, new, nix, part, pins,
-    profile, report, reproduce, run, sbom, soak, test, toolchain,
-};
+use crate::{clean, test};
 use anyhow::Result;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use ukl_app::{build, link, new, toolchain};
+use ukl_audit::audit;
+use ukl_bench::{bench, profile};
+use ukl_guest::part;
+use ukl_kernel::{compatibility, configure};
+use ukl_nix::{nix, reproduce, sbom};
+use ukl_repo::ctx::{Ctx, Install};
+use ukl_report::report;
+use ukl_run::{boot, debug, run};
+use ukl_sources::{doctor, fetch, pins};
+use ukl_vmtest::{fuzz, soak};
 
 /// Unikernel Linux: link an application into the Linux kernel, boot it, test it, measure it.
 #[derive(Parser)]

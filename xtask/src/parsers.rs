@@ -1,19 +1,22 @@
 //! What this program reads that others wrote, for the fuzzers in `xtask/fuzz` and the test below: whatever the bytes are, a parser
 //! answers with a result or an error, and soon.
 
-use crate::config::{App, KernelPin, Level, Library, Package, RawApp, RawLevel, RawLibrary, RawPackage, parse};
-use crate::counts::{self, Rules};
-use crate::fuzz::{differences, target};
-use crate::ldwrap::Inputs;
-use crate::record::Guest;
-use crate::soak::accounts::Accounts;
-use crate::symbols::Frames;
-use crate::vm::{console, messages, shell};
-use crate::{apt, audit, configure, memcached, pins, program, resp, syscalls};
 use std::io::Cursor;
 use std::path::Path;
+use ukl_app::symbols::Frames;
+use ukl_audit::{audit, program};
+use ukl_bench::counts::{self, Rules};
 use ukl_clients::Script;
+use ukl_kernel::{configure, syscalls};
+use ukl_ld::Inputs;
 use ukl_loadgen::Protocol;
+use ukl_repo::config::{App, KernelPin, Level, Library, Package, RawApp, RawLevel, RawLibrary, RawPackage, parse};
+use ukl_report::record::Guest;
+use ukl_run::{memcached, resp};
+use ukl_sources::{apt, pins};
+use ukl_vm::vm::{console, messages, shell};
+use ukl_vmtest::fuzz::{differences, target};
+use ukl_vmtest::soak::accounts::Accounts;
 
 /// A parser with its name, which is also that of its fuzzer.
 pub type Parser = (&'static str, fn(&[u8]));

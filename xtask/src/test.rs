@@ -2,12 +2,13 @@
 
 pub mod units;
 
-use crate::ctx::Ctx;
-use crate::repo::Repo;
-use crate::vm::interrupt;
-use crate::vmtest::{Filter, Part, SUITES, Suite, Tally};
-use crate::{doctor, nix, reproduce};
 use anyhow::Result;
+use ukl_host::interrupt;
+use ukl_nix::{nix, reproduce};
+use ukl_repo::ctx::Ctx;
+use ukl_repo::repo::Repo;
+use ukl_sources::doctor;
+use ukl_vmtest::vmtest::{Filter, Part, SUITES, Suite, Tally};
 
 /// Options of `test`.
 #[derive(clap::Args)]

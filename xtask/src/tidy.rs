@@ -3,17 +3,17 @@
 mod claims;
 mod protocol;
 
-use crate::patches;
-use crate::repo::Repo;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use ukl_kernel::patches;
+use ukl_repo::repo::Repo;
 
 /// Longest file that one reads in one sitting.
 const MAX_LINES: usize = 400;
 
 fn repo() -> Repo {
-    Repo { root: Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned() }
+    Repo::find().unwrap()
 }
 
 /// Every file of the checkout, relative to its top, without what git or cargo keep there.

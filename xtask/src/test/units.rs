@@ -1,15 +1,15 @@
 //! The tests that need no machine, through `cargo test`. Their names are read from the sources, so that listing them compiles
 //! nothing; a run holds the list against what cargo says.
 
-use crate::ctx::Ctx;
-use crate::process;
-use crate::repo::Repo;
-use crate::vmtest::suite::When;
-use crate::vmtest::{Part, Tally, UNIT};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use ukl_host::process;
+use ukl_repo::ctx::Ctx;
+use ukl_repo::repo::Repo;
+use ukl_vmtest::vmtest::suite::When;
+use ukl_vmtest::vmtest::{Part, Tally, UNIT};
 
 /// The workspace's manifest, as far as it names folders.
 #[derive(Deserialize)]

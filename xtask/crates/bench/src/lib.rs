@@ -1,0 +1,11 @@
+//! Measures: instructions, throughput, latency, boot, profiles.
+
+// Its macros take the place of the standard library's.
+#[macro_use]
+extern crate ukl_host;
+
+pub mod bench;
+pub mod counting;
+pub mod counts;
+pub mod lean;
+pub mod profile;

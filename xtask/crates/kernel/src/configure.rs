@@ -1,0 +1,92 @@
+//! Produces the complete kernel configuration of a flavour: `allnoconfig` plus the fragments, every request checked.
+
+pub mod fragment;
+
+use crate::kernel;
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::PathBuf;
+use ukl_host::failure::Failure;
+use ukl_host::{prebuilt, process};
+use ukl_repo::config::{DEFAULT_LEVEL, Footing, KernelFlavour};
+use ukl_repo::ctx::Ctx;
+
+/// Options of `configure`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The level whose kernel is configured.
+    #[arg(long, default_value = DEFAULT_LEVEL)]
+    level: String,
+    /// The footing: `lean` is docs/boot.md's, `debian` that of docs/userland.md, `checked` that of `fuzz --checked`.
+    #[arg(long, default_value = "full")]
+    footing: Footing,
+    /// Also write the configuration to this file.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Runs `configure`: prints where the configuration is.
+pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
+    let level = ctx.repo.level(&args.level)?;
+    let config = config(ctx, level.kernel, args.footing)?;
+    if let Some(output) = args.output {
+        fs::copy(&config, &output).with_context(|| format!("writing {}", output.display()))?;
+    }
+    println!("{}", config.display());
+    Ok(())
+}
+
+/// The complete configuration of a flavour on a footing, as a file in the cache.
+pub fn config(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Result<PathBuf> {
+    config_with(ctx, flavour, footing, &[])
+}
+
+/// The same with more fragments of kernel/config, named without their extension.
+pub fn config_with(ctx: &Ctx, flavour: KernelFlavour, footing: Footing, extra: &[String]) -> Result<PathBuf> {
+    let plain = footing == Footing::Full && extra.is_empty();
+    if let Some(config) = prebuilt::find(&format!("config/{flavour}/config")).filter(|_| plain) {
+        return Ok(config);
+    }
+    let mut fragments = fragments(ctx, flavour, footing);
+    fragments.extend(extra.iter().map(|name| ctx.repo.root.join(format!("kernel/config/{name}.config"))));
+    let requests = fragment::read(&fragments)?;
+    let asked = fragment::render(&requests);
+    // Kconfig asks the compiler what it can do, so another compiler may give another configuration.
+    let key = kernel::source_key(ctx, flavour)?.str("configure-v2").str(&asked).str(&kernel::compiler()?);
+    let step = ctx.cache.step(&format!("config-{flavour}"), &key, |out| {
+        let source = kernel::kernel_source(ctx, flavour)?;
+        let work = tempfile::tempdir_in(out).context("making a directory for Kconfig")?;
+        let wanted = work.path().join("fragments");
+        fs::write(&wanted, &asked).with_context(|| format!("writing {}", wanted.display()))?;
+        let mut make = kernel::make(ctx, &source, work.path())?;
+        make.env("KCONFIG_ALLCONFIG", &wanted).arg("allnoconfig");
+        process::run_logged("configuring", &mut make, &work.path().join("log"))?;
+        let complete = fs::read_to_string(work.path().join(".config")).context("reading what Kconfig made")?;
+        check(&requests, &complete)?;
+        fs::write(out.join("config"), complete).context("writing the configuration")
+    })?;
+    Ok(step.join("config"))
+}
+
+/// The fragments of a flavour on a footing, in the order in which they are merged.
+fn fragments(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Vec<PathBuf> {
+    let own = match flavour {
+        KernelFlavour::Vanilla => None,
+        KernelFlavour::Ukl => Some("ukl.config"),
+    };
+    let names = ["base.config"].into_iter().chain(footing.fragments().iter().copied()).chain(own);
+    names.map(|name| ctx.repo.root.join("kernel/config").join(name)).collect()
+}
+
+/// Stops when an option that was asked for did not come out as asked.
+fn check(requests: &[fragment::Request], config: &str) -> Result<()> {
+    let refusals = fragment::refusals(requests, config);
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    refusals.iter().for_each(|refusal| eprintln!("  {refusal}"));
+    Err(Failure::new(
+        format!("Kconfig refused {} of {} requested options, first {}", refusals.len(), requests.len(), refusals[0]),
+        "add what the option depends on to the fragment, or drop the request",
+    ))
+}

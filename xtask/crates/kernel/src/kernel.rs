@@ -1,0 +1,124 @@
+//! Builds the kernel of a flavour once, for every level and application.
+
+use crate::configure;
+use crate::patches::Series;
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use ukl_host::cache::Key;
+use ukl_host::{prebuilt, process};
+use ukl_repo::config::{Footing, KernelFlavour};
+use ukl_repo::ctx::Ctx;
+use ukl_sources::{fetch, unpack};
+
+/// A built kernel.
+#[derive(Clone, Debug)]
+pub struct KernelBuild {
+    /// The source tree, patched for `Ukl`.
+    pub source: PathBuf,
+    /// The `O=` tree with the objects.
+    pub output: PathBuf,
+    /// Identity of sources, patches, configuration and compiler.
+    pub key: String,
+}
+
+/// The source tree of a flavour: the pinned tree, for `Ukl` with the patch series.
+pub fn kernel_source(ctx: &Ctx, flavour: KernelFlavour) -> Result<PathBuf> {
+    if let Some(tree) = prebuilt::find(&format!("kernel-source/{flavour}")) {
+        return Ok(tree);
+    }
+    let source = ctx.repo.kernel()?.source;
+    match flavour {
+        KernelFlavour::Vanilla => unpack::unpacked(ctx, &source),
+        KernelFlavour::Ukl => {
+            let kind = format!("source-{}-ukl", source.stem());
+            ctx.cache.step(&kind, &source_key(ctx, flavour)?, |out| {
+                let tarball = fetch::fetch(ctx, &source)?;
+                Series::read(&ctx.repo)?.unpack_patched(&tarball, out)
+            })
+        }
+    }
+}
+
+/// Identity of a flavour's source tree.
+pub fn source_key(ctx: &Ctx, flavour: KernelFlavour) -> Result<Key> {
+    let key = Key::new("kernel-source-v1").str(&ctx.repo.kernel()?.source.sha256);
+    match flavour {
+        KernelFlavour::Vanilla => Ok(key),
+        KernelFlavour::Ukl => Series::read(&ctx.repo)?.key(key),
+    }
+}
+
+/// The compiler that builds the kernel, as it names itself.
+pub fn compiler() -> Result<String> {
+    process::read(Command::new("gcc").arg("--version"))
+}
+
+/// Tools that the kernel's configuration would tell of if this machine has them. kernel/default.nix says the same to Nix.
+const ABSENT_TOOLS: [&str; 3] = ["RUSTC=absent", "BINDGEN=absent", "PAHOLE=absent"];
+
+/// `make` for a kernel tree, with everything pinned that would otherwise differ from build to build.
+pub fn make(ctx: &Ctx, source: &Path, output: &Path) -> Result<Command> {
+    let stamp = ctx.repo.kernel()?.stamp;
+    let time = format!("--date=@{}", stamp.time_s);
+    let mut date = Command::new("date");
+    let time = process::read(date.args(["--utc", &time, "+%a %b %e %H:%M:%S UTC %Y"]).env("LC_ALL", "C"))?;
+    let mut make = Command::new("make");
+    make.arg("-C").arg(source).arg(format!("O={}", output.display())).arg(format!("-j{}", ctx.jobs));
+    make.args(["ARCH=x86_64", "LOCALVERSION="]);
+    // Kconfig records which of these there are, though nothing here is built with them: no machine has them.
+    make.args(ABSENT_TOOLS);
+    // Options meant for some other make must not reach the kernel's.
+    for variable in ["MAKEFLAGS", "MAKELEVEL", "MFLAGS", "CROSS_COMPILE", "KCFLAGS", "KCPPFLAGS", "KBUILD_OUTPUT"] {
+        make.env_remove(variable);
+    }
+    make.env("LC_ALL", "C")
+        .env("SOURCE_DATE_EPOCH", stamp.time_s.to_string())
+        .env("KBUILD_BUILD_TIMESTAMP", time.trim())
+        .env("KBUILD_BUILD_USER", stamp.user)
+        .env("KBUILD_BUILD_HOST", stamp.host)
+        .env("KBUILD_BUILD_VERSION", "1");
+    Ok(make)
+}
+
+/// The kernel of a flavour on a footing with every object compiled, and no application linked in.
+///
+/// An interrupted build goes on where it ended; a complete one is recorded in a stamp file, so that asking again costs
+/// nothing.
+pub fn kernel(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Result<KernelBuild> {
+    let config = configure::config(ctx, flavour, footing)?;
+    let stamp = ctx.repo.kernel()?.stamp;
+    let key = source_key(ctx, flavour)?
+        .str("kernel-v1")
+        .file(&config)?
+        .str(&compiler()?)
+        .str(&format!("{} {} {}", stamp.time_s, stamp.user, stamp.host));
+    let work = ctx.cache.work(&format!("kernel-{flavour}"), &key)?;
+    let built = work.path.join("built");
+    let build =
+        KernelBuild { source: kernel_source(ctx, flavour)?, output: work.path.join("objects"), key: key.to_string() };
+    if built.is_file() {
+        return Ok(build);
+    }
+    fs::create_dir_all(&build.output).with_context(|| format!("creating {}", build.output.display()))?;
+    let dot_config = build.output.join(".config");
+    // Written only when it is not there: a newer file would make an interrupted build start over.
+    if !dot_config.is_file() {
+        let fresh = build.output.join(".config.new");
+        fs::copy(&config, &fresh).with_context(|| format!("writing {}", fresh.display()))?;
+        fs::rename(&fresh, &dot_config).with_context(|| format!("writing {}", dot_config.display()))?;
+    }
+    let mut make = make(ctx, &build.source, &build.output)?;
+    if footing == Footing::Debian {
+        // What gdb loads beside vmlinux; it is no part of bzImage.
+        make.arg("scripts_gdb");
+    }
+    process::run_logged(
+        &format!("building the {flavour} kernel, {footing} footing"),
+        make.arg("bzImage"),
+        &work.path.join("log"),
+    )?;
+    fs::write(&built, "").with_context(|| format!("writing {}", built.display()))?;
+    Ok(build)
+}

@@ -1,0 +1,61 @@
+//! Formatting and dead code of all Nix files, by programs from the crate registry.
+
+use anyhow::{Context, Result, ensure};
+use std::path::PathBuf;
+use std::process::Command;
+use ukl_host::cache::Key;
+use ukl_host::process;
+use ukl_repo::ctx::Ctx;
+
+/// The crates with their versions, and the programs that they make.
+const LINTERS: [(&str, &str, &str); 2] = [("nixfmt_rs", "0.5.3", "nixfmt"), ("deadnix", "1.3.1", "deadnix")];
+
+/// Every Nix file is as nixfmt writes it; a file that is not is noticed.
+pub fn format(ctx: &Ctx) -> Result<String> {
+    let program = program(ctx, 0)?;
+    let files = files(ctx)?;
+    process::read(Command::new(&program).arg("--check").args(&files))?;
+    let scratch = ctx.cache.scratch()?;
+    let control = scratch.path().join("control.nix");
+    std::fs::write(&control, "{a=1 ;}").context("writing the control")?;
+    let told = process::read(Command::new(&program).arg("--check").arg(&control)).is_err();
+    ensure!(told, "nixfmt takes `{{a=1 ;}}` for well formatted");
+    Ok(format!("{} Nix files with what nixfmt writes; one that differs is refused", files.len()))
+}
+
+/// No binding that nobody uses; one is noticed.
+pub fn dead_code(ctx: &Ctx) -> Result<String> {
+    let program = program(ctx, 1)?;
+    let files = files(ctx)?;
+    process::read(Command::new(&program).arg("--fail").args(&files))?;
+    let scratch = ctx.cache.scratch()?;
+    let control = scratch.path().join("control.nix");
+    std::fs::write(&control, "let unused = 1; in 2\n").context("writing the control")?;
+    let told = process::read(Command::new(&program).arg("--fail").arg(&control)).is_err();
+    ensure!(told, "deadnix sees no dead code in `let unused = 1; in 2`");
+    Ok(format!("{} Nix files with what is used of them; a binding that is not used is refused", files.len()))
+}
+
+/// A linter, built the first time.
+fn program(ctx: &Ctx, number: usize) -> Result<PathBuf> {
+    let (name, version, program) = LINTERS[number];
+    let dir = ctx.cache.step(name, &Key::new("linter-v1").str(name).str(version), |out| {
+        let mut cargo = Command::new("cargo");
+        cargo.args(["install", "--quiet", "--locked", "--version", version, name, "--root"]).arg(out);
+        process::run(&mut cargo)
+    })?;
+    Ok(dir.join("bin").join(program))
+}
+
+fn files(ctx: &Ctx) -> Result<Vec<PathBuf>> {
+    let kept = |entry: &walkdir::DirEntry| entry.file_name() != ".git" && entry.file_name() != "target";
+    let mut files = Vec::new();
+    for entry in walkdir::WalkDir::new(&ctx.repo.root).sort_by_file_name().into_iter().filter_entry(kept) {
+        let entry = entry.context("listing the repository")?;
+        if entry.path().extension().is_some_and(|extension| extension == "nix") {
+            files.push(entry.into_path());
+        }
+    }
+    ensure!(!files.is_empty(), "the repository has no Nix file");
+    Ok(files)
+}

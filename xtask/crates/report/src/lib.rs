@@ -1,0 +1,11 @@
+//! Records of measurements, their statistics, the cost model and the page.
+
+// Its macros take the place of the standard library's.
+#[macro_use]
+extern crate ukl_host;
+
+pub mod calibrate;
+pub mod model;
+pub mod record;
+pub mod report;
+pub mod stats;

@@ -1,0 +1,39 @@
+//! The crates of applications in Rust, into cargo's own cache, so that they build without a network.
+
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use ukl_host::failure::Failure;
+use ukl_host::process;
+use ukl_repo::ctx::Ctx;
+use ukl_repo::repo::GUEST_TARGET;
+
+/// What proc macros and build scripts are compiled for.
+const HOST: &str = "x86_64-unknown-linux-gnu";
+
+/// The manifests whose `Cargo.lock` says which crates are needed: those of the applications, and the standard library's.
+pub fn manifests(ctx: &Ctx) -> Result<Vec<PathBuf>> {
+    let apps = ctx.repo.apps()?;
+    let ours = apps.iter().filter(|app| app.source.is_none() && app.build.commands.name("cargo"));
+    let mut manifests: Vec<_> = ours.map(|app| app.dir.join("Cargo.toml")).collect();
+    if !manifests.is_empty() {
+        let sysroot = process::read(Command::new("rustc").args(["--print", "sysroot"]).current_dir(&ctx.repo.root))?;
+        let library = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/Cargo.toml");
+        if !library.is_file() {
+            return Err(Failure::new(
+                format!("the sources of Rust's standard library are not there: {}", library.display()),
+                "run `cargo xtask doctor --fix`, then the same command again",
+            ));
+        }
+        manifests.push(library);
+    }
+    Ok(manifests)
+}
+
+/// Downloads what is missing; cargo compares each crate with the hash in the lock file.
+pub fn fetch(manifest: &Path) -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    process::without_cargo(&mut cargo).args(["fetch", "--locked", "--target", GUEST_TARGET, "--target", HOST]);
+    // The standard library's manifest has unstable features.
+    process::run(cargo.env("RUSTC_BOOTSTRAP", "1").arg("--manifest-path").arg(manifest))
+}

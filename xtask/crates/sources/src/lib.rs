@@ -1,0 +1,11 @@
+//! Pinned tarballs, Debian packages and crates: found, fetched, checked, unpacked.
+
+// Its macros take the place of the standard library's.
+#[macro_use]
+extern crate ukl_host;
+
+pub mod apt;
+pub mod doctor;
+pub mod fetch;
+pub mod pins;
+pub mod unpack;

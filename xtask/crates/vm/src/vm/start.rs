@@ -1,0 +1,109 @@
+//! Starts QEMU.
+
+use crate::net::{self, Cable, Connection};
+use crate::qemu::{self, Accelerator, Machine, Q35, Shape};
+use crate::vm::events::{Feed, Heard};
+use crate::vm::place::{Place, Reader};
+use crate::vm::{MicroPlan, Plan, Vm, accel, clock};
+use anyhow::{Context, Result};
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+use ukl_host::failure::Failure;
+use ukl_host::process;
+use ukl_repo::ctx::Ctx;
+
+/// The names of a machine's sockets.
+pub const SHELL: &str = "shell";
+pub const CONTROL: &str = "control";
+pub const DEBUGGER: &str = "debug";
+
+impl Vm {
+    /// Starts the machine; it is up when `wait_ready` returns.
+    pub fn boot(ctx: &Ctx, plan: &Plan) -> Result<Vm> {
+        let accelerator = match plan.accelerator {
+            Some(accelerator) => accelerator,
+            None => accel::choose(ctx, plan)?,
+        };
+        let place = Place::claim(ctx, &plan.name)?;
+        let connection = net::connect(&plan.forwards, &place.network)?;
+        let mut append = plan.append.clone();
+        if accelerator == Accelerator::Tcg {
+            append.push(clock::known_rate());
+        }
+        let machine = Machine {
+            kernel: plan.kernel.clone(),
+            initramfs: plan.initramfs.clone(),
+            accelerator,
+            memory_mib: plan.memory_mib,
+            cpus: plan.cpus,
+            network: connection.network.clone(),
+            console: Some(place.log.clone()),
+            append,
+            shape: Shape::Q35(Q35 {
+                counter: plan.counter.clone(),
+                cables: plan.cables.iter().map(Cable::end).collect(),
+                disk: plan.disk.clone(),
+                debian: plan.debian.clone(),
+                debugger_socket: plan.debugger.then(|| place.socket(DEBUGGER)),
+                shell_socket: place.socket(SHELL),
+                control_socket: place.socket(CONTROL),
+            }),
+        };
+        Vm::start(&machine, place, connection, &plan.cables, plan.patience)
+    }
+
+    /// Starts a machine in which a kernel is entered directly.
+    pub fn boot_micro(ctx: &Ctx, plan: &MicroPlan) -> Result<Vm> {
+        let place = Place::claim(ctx, &plan.name)?;
+        let connection = Connection::user(&[plan.forward]);
+        let machine = Machine {
+            kernel: plan.kernel.clone(),
+            initramfs: plan.initramfs.clone(),
+            accelerator: if plan.counting { Accelerator::TcgCounting } else { Accelerator::Tcg },
+            memory_mib: plan.memory_mib,
+            cpus: plan.cpus,
+            network: connection.network.clone(),
+            console: plan.console.then(|| place.log.clone()),
+            append: vec![],
+            shape: Shape::Microvm { tsc_khz: clock::rate_khz() },
+        };
+        Vm::start(&machine, place, connection, &[], 1)
+    }
+
+    fn start(machine: &Machine, place: Place, connection: Connection, cables: &[Cable], patience: u32) -> Result<Vm> {
+        let mut command = Command::new(qemu::PROGRAM);
+        command.args(qemu::arguments(machine)).stdin(Stdio::null()).stdout(Stdio::null());
+        let errors = File::create(&place.errors).with_context(|| format!("creating {}", place.errors.display()))?;
+        // Ctrl-C is for us: we stop the machine in order.
+        process::die_with_parent(&mut command).stderr(errors).process_group(0);
+        if let Some(socket) = &connection.socket {
+            net::inherit(&mut command, socket);
+        }
+        for cable in cables {
+            net::inherit(&mut command, &*cable.socket);
+        }
+        let started = Instant::now();
+        let child = command.spawn().map_err(|error| {
+            Failure::new(
+                format!("starting {}: {error}", qemu::PROGRAM),
+                "run `cargo xtask doctor`, which names the Debian package that has it",
+            )
+        })?;
+        Ok(Vm {
+            child,
+            started,
+            log: place.log.clone(),
+            accelerator: machine.accelerator,
+            has_console: machine.console.is_some(),
+            patience,
+            place,
+            reader: Reader::default(),
+            feed: Feed::default(),
+            heard: Heard::default(),
+            obeyed: 0,
+            connection,
+        })
+    }
+}

@@ -1,0 +1,9 @@
+//! Tests that need a machine.
+
+// Its macros take the place of the standard library's.
+#[macro_use]
+extern crate ukl_host;
+
+pub mod fuzz;
+pub mod soak;
+pub mod vmtest;

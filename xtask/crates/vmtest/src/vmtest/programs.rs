@@ -1,0 +1,172 @@
+//! Programs as their owners run them: through this program's own command line, at each level.
+
+use super::suite::{Apps, Machines, Quick, Suite, When, words};
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use ukl_app::app;
+use ukl_app::toolchain::{self, Contents};
+use ukl_host::process;
+use ukl_repo::config::Levels;
+use ukl_repo::ctx::Ctx;
+
+/// What a new user writes first. Its status is none that anything else would end with.
+const HELLO: &str =
+    "#include <stdio.h>\nint main(int n, char **w) { printf(\"hello %s\", n > 1 ? w[1] : \"\"); return 37; }\n";
+/// Looks at the table that `TABLE` makes: says how many of its entries there are and are wrong, and the first and last such place.
+const READER: &str = "#include <stdio.h>\nextern unsigned table[], table_end[];\nint main(void) {\n\
+    unsigned long count = table_end - table, wrong = 0, first = 0, last = 0;\n\
+    for (unsigned long i = 0; i < count; i++) if (table[i] != (unsigned)(i * 2654435761u)) {\n\
+    last = (unsigned long)&table[i]; if (!wrong++) first = last; }\n\
+    if (wrong) printf(\"%lu entries, wrong %lu, from %#lx to %#lx\", count, wrong, first, last);\n\
+    else printf(\"%lu entries, wrong 0\", count);\n return wrong != 0; }\n";
+/// 3 MiB of initialised data, each word another one.
+const TABLE: &str = "\t.section .note.GNU-stack, \"\", @progbits\n\t.data\n\t.globl table, table_end\n\t.balign 4\n\
+    table:\n\t.set i, 0\n\t.rept 786432\n\t.long (i * 2654435761) & 0xffffffff\n\t.set i, i + 1\n\t.endr\ntable_end:\n";
+/// How many comparisons `apps/hello-cxx` makes.
+const COMPARISONS: usize = 10;
+
+/// A link that must fail with an answer.
+struct Refusal {
+    name: &'static str,
+    source: &'static str,
+    /// A shell command beside `x.c`, which has the source.
+    command: &'static str,
+    /// What the answer has to have in it.
+    words: [&'static str; 2],
+}
+
+const REFUSALS: &[Refusal] = &[
+    Refusal {
+        name: "shared-library",
+        source: "int f(void) { return 0; }",
+        command: "ukl-cc -shared -fPIC x.c -o libx.so",
+        words: ["libx.so would be a shared library", "--disable-shared"],
+    },
+    Refusal {
+        name: "hosts-library",
+        source: "int main(void) { return 0; }",
+        command: "ukl-cc x.c -o x -lm -lstdc++",
+        words: ["cannot find -lstdc++", "another C library"],
+    },
+    Refusal {
+        name: "unresolved-symbol",
+        source: "int absent(void); int main(void) { return absent(); }",
+        command: "ukl-cc x.c -o x",
+        words: ["undefined reference to `absent'", "link the object or archive"],
+    },
+    Refusal {
+        name: "object-for-32-bits",
+        source: "int main(void) { return 0; }",
+        command: "gcc -m32 -c x.c -o x.o; ukl-cc x.o -o x",
+        words: ["i386", "compile it again with ukl-cc"],
+    },
+];
+
+/// Runs the command of a refusal.
+fn refused(ctx: &Ctx, refusal: &Refusal) -> Result<String> {
+    let place = toolchain::folder(ctx, &toolchain::toolchain(ctx)?, Contents::default())?;
+    let scratch = ctx.cache.scratch()?;
+    std::fs::write(scratch.path().join("x.c"), refusal.source).context("writing x.c")?;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", refusal.command]).current_dir(scratch.path()).stdin(Stdio::null());
+    let output = process::die_with_parent(shell.envs(toolchain::environment(&place))).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(!output.status.success(), "`{}` succeeded", refusal.command);
+    for word in refusal.words {
+        ensure!(said.contains(word), "`{}` was not answered with `{word}` but {said:?}", refusal.command);
+    }
+    Ok(format!("the answer to `{}` with `{}`", refusal.command, refusal.words.join("`, `")))
+}
+
+/// Links that have to fail.
+pub const LINKS: Suite = Suite {
+    name: "links",
+    summary: "what ukl-cc refuses to link, and what it says",
+    prefix: "programs/link/",
+    apps: Apps::None,
+    machines: &[Machines { levels: None, cpus: 1, when: When::Asked }],
+    quick: Quick::Smallest,
+    tests: |_, _| Ok(REFUSALS.iter().map(|refusal| refusal.name.to_owned()).collect()),
+    run: |ctx, part, tally| {
+        for refusal in REFUSALS {
+            let name = part.test(refusal.name);
+            if tally.wants(&name) {
+                tally.check(&name, refused(ctx, refusal));
+            }
+        }
+        Ok(())
+    },
+};
+
+/// Links two images for each level, so only when asked for.
+pub const SUITE: Suite = Suite {
+    name: "programs",
+    summary: "hello.c and C++ by their paths, at every level",
+    prefix: "programs/{level}/",
+    apps: Apps::None,
+    machines: &[Machines { levels: Some(Levels::Every), cpus: 1, when: When::Asked }],
+    quick: Quick::Smallest,
+    tests: |_, _| Ok(words(&["hello-by-its-path", "what-c++-needs", "3-mib-of-data"])),
+    run: |ctx, part, tally| {
+        let level = &part.level()?.name;
+        tally.check(&part.test("hello-by-its-path"), hello(ctx, level));
+        tally.check(&part.test("what-c++-needs"), cxx(ctx, level));
+        tally.check(&part.test("3-mib-of-data"), data(ctx, level));
+        Ok(())
+    },
+};
+
+/// Runs `run` with these words; its status and standard output.
+fn xtask(words: &[&str], folder: &Path) -> Result<(Option<i32>, String)> {
+    let this = std::env::current_exe().context("finding this program")?;
+    let mut command = Command::new(this);
+    command.arg("run").args(words).current_dir(folder).stdin(Stdio::null());
+    eprintln!("$ {}", process::display(&command));
+    let output = process::die_with_parent(&mut command).output().context("starting this program")?;
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+/// `CC=ukl-cc make hello`, then `run ./hello`; also a copy that was stripped and lies elsewhere.
+fn hello(ctx: &Ctx, level: &str) -> Result<String> {
+    let place = toolchain::folder(ctx, &toolchain::toolchain(ctx)?, Contents::default())?;
+    let scratch = ctx.cache.scratch()?;
+    let folder = scratch.path();
+    std::fs::write(folder.join("hello.c"), HELLO).context("writing hello.c")?;
+    let mut shell = Command::new("sh");
+    shell.args(["-ec", "make hello; mkdir elsewhere; install -s hello elsewhere/my-hello"]).current_dir(folder);
+    process::run(shell.envs(toolchain::environment(&place)).stdout(std::io::stderr()))?;
+    for program in ["./hello", "elsewhere/my-hello"] {
+        let (status, output) = xtask(&[program, "--level", level, "--", "you there"], folder)?;
+        ensure!(output == "hello you there", "{program} printed {output:?}; \"hello you there\" was expected");
+        ensure!(status == Some(37), "`run {program}` ended with {status:?}; 37 was expected, the program's own status");
+    }
+    Ok("what it printed and the status of `run` with those of the program, and the same after `install -s`".to_owned())
+}
+
+/// A program with much initialised data finds it as it was written.
+fn data(ctx: &Ctx, level: &str) -> Result<String> {
+    let place = toolchain::folder(ctx, &toolchain::toolchain(ctx)?, Contents::default())?;
+    let scratch = ctx.cache.scratch()?;
+    for (name, text) in [("main.c", READER), ("table.s", TABLE)] {
+        std::fs::write(scratch.path().join(name), text).with_context(|| format!("writing {name}"))?;
+    }
+    let mut shell = Command::new("sh");
+    shell.args(["-ec", "ukl-cc -O1 main.c table.s -o big3"]).current_dir(scratch.path());
+    process::run(shell.envs(toolchain::environment(&place)).stdout(std::io::stderr()))?;
+    let (status, output) = xtask(&["./big3", "--level", level], scratch.path())?;
+    let expected = "786432 entries, wrong 0";
+    ensure!(output == expected && status == Some(0), "the program found {output:?}; {expected:?} was expected");
+    Ok(format!("what a program finds in 3 MiB of its initialised data with {expected:?}"))
+}
+
+/// The comparisons of `apps/hello-cxx`.
+fn cxx(ctx: &Ctx, level: &str) -> Result<String> {
+    app::build_app(ctx, &ctx.repo.app("hello-cxx")?)?;
+    let (status, output) = xtask(&["hello-cxx", "--level", level], &ctx.repo.root)?;
+    let (right, wrong): (Vec<_>, Vec<_>) = output.lines().partition(|line| line.starts_with("ok "));
+    ensure!(wrong.is_empty() && status == Some(0), "status {status:?}: {}", wrong.join("; "));
+    ensure!(right.len() == COMPARISONS, "{} comparisons were made; {COMPARISONS} were expected", right.len());
+    Ok(format!("{} results of exceptions, containers, streams and threads with what they have to be", right.len()))
+}
