@@ -8,11 +8,12 @@ use ukl_audit::audit;
 use ukl_bench::{bench, profile};
 use ukl_guest::part;
 use ukl_kernel::{compatibility, configure};
-use ukl_nix::{nix, reproduce, sbom};
+use ukl_nix::nix;
 use ukl_repo::ctx::{Ctx, Install};
 use ukl_report::report;
 use ukl_run::{boot, debug, run};
-use ukl_sources::{doctor, fetch, pins};
+use ukl_sources::{doctor, fetch};
+use ukl_supply::{pins, reproduce, sbom};
 use ukl_vmtest::{fuzz, soak};
 
 /// Unikernel Linux: link an application into the Linux kernel, boot it, test it, measure it.

@@ -4,10 +4,11 @@ pub mod units;
 
 use anyhow::Result;
 use ukl_host::interrupt;
-use ukl_nix::{nix, reproduce};
+use ukl_nix::nix;
 use ukl_repo::ctx::Ctx;
 use ukl_repo::repo::Repo;
 use ukl_sources::doctor;
+use ukl_supply::reproduce;
 use ukl_vmtest::vmtest::{Filter, Part, SUITES, Suite, Tally};
 
 /// Options of `test`.

@@ -1,7 +1,7 @@
 //! An application's side of system calls, generated from the kernel's own table.
 
 use anyhow::{Context, Result, ensure};
-use regex::Regex;
+use regex_lite::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;

@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result};
 use object::{Object, ObjectSection};
-use regex::Regex;
+use regex_lite::Regex;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::LazyLock;

@@ -1,9 +1,7 @@
-//! The flake, reproducible builds, and what an image consists of.
+//! The flake: a Nix where there is none, and its tests.
 
 // Its macros take the place of the standard library's.
 #[macro_use]
 extern crate ukl_host;
 
 pub mod nix;
-pub mod reproduce;
-pub mod sbom;

@@ -7,5 +7,4 @@ extern crate ukl_host;
 pub mod apt;
 pub mod doctor;
 pub mod fetch;
-pub mod pins;
 pub mod unpack;

@@ -2,7 +2,6 @@
 
 use super::machine::Nix;
 use super::{controls, lint, own};
-use crate::reproduce::difference;
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use ukl_app::link;
 use ukl_host::interrupt;
 use ukl_repo::config::KernelFlavour;
 use ukl_repo::ctx::Ctx;
+use ukl_supply::reproduce::difference;
 use ukl_vmtest::vmtest::suite::{Apps, Machines, Quick, Suite, When, words};
 use ukl_vmtest::vmtest::{Part, Tally};
 

@@ -3,8 +3,6 @@
 mod file;
 pub mod listing;
 
-use crate::apt::PrivateApt;
-use crate::fetch;
 use anyhow::{Context, Result, ensure};
 use listing::{Choice, Offer};
 use std::collections::BTreeSet;
@@ -14,6 +12,8 @@ use ukl_host::process;
 use ukl_repo::config::Source;
 use ukl_repo::ctx::Ctx;
 use ukl_repo::repo::Pin;
+use ukl_sources::apt::PrivateApt;
+use ukl_sources::fetch;
 
 /// Options of `pins`.
 #[derive(clap::Args)]
