@@ -1,0 +1,107 @@
+//! The kernel, begun before the program that asks for it is compiled.
+
+use anyhow::Result;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Child, Command};
+use ukl_host::process;
+use ukl_kernel::kernel;
+use ukl_repo::config::{DEFAULT_LEVEL, Footing};
+use ukl_repo::ctx::{Ctx, Install};
+use ukl_sources::{doctor, fetch};
+
+/// Commands that boot an application or build its image, whose level has a default.
+const COMMANDS: [&str; 2] = ["run", "build"];
+/// The first argument of the process that builds.
+const CHILD: &str = "--early-kernel";
+const NO_INSTALL: &str = "--no-install";
+
+/// What is known of the command before its own program can read it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Request {
+    level: String,
+    install: bool,
+}
+
+impl Request {
+    /// The request of a command line, if that is one for which a kernel will be built. No more than a guess: the whole program
+    /// reads the command line later, and says what is wrong with it.
+    pub(crate) fn of_command(arguments: &[OsString]) -> Option<Self> {
+        let words: Vec<&str> =
+            arguments.iter().map_while(|word| word.to_str()).take_while(|word| *word != "--").collect();
+        let command = words.iter().find(|word| !word.starts_with('-'))?;
+        let asks = ["--help", "-h"].iter().any(|option| words.contains(option));
+        if asks || !COMMANDS.contains(command) {
+            return None;
+        }
+        let value = |word: &usize| words.get(*word + 1).copied();
+        let spaced = words.iter().position(|word| *word == "--level").as_ref().and_then(value);
+        let level =
+            words.iter().find_map(|word| word.strip_prefix("--level=")).or(spaced).unwrap_or(DEFAULT_LEVEL).to_owned();
+        Some(Request { level, install: !words.contains(&NO_INSTALL) })
+    }
+
+    /// What the process that builds was told.
+    pub(crate) fn of_child(arguments: &[OsString]) -> Option<Result<Self>> {
+        let [first, level, rest @ ..] = arguments else { return None };
+        (first == CHILD).then(|| {
+            let level = level.to_string_lossy().into_owned();
+            Ok(Request { level, install: !rest.iter().any(|word| word == NO_INSTALL) })
+        })
+    }
+
+    /// Starts a process that builds. It ends with this one.
+    pub(crate) fn start(&self, own: &Path) -> Result<Child> {
+        let mut command = Command::new(own);
+        command.arg(CHILD).arg(&self.level);
+        if !self.install {
+            command.arg(NO_INSTALL);
+        }
+        eprintln!("compiling cargo xtask; the kernel is begun meanwhile");
+        Ok(process::die_with_parent(&mut command).spawn()?)
+    }
+}
+
+/// Installs what is missing, and fetches and builds the kernel of a level. Where this fails the whole program will, too, and
+/// say more.
+pub(crate) fn build(request: &Request) -> Result<()> {
+    let install = if request.install { Install::Auto } else { Install::Never };
+    let ctx = Ctx::new(install, None)?;
+    let flavour = ctx.repo.level(&request.level)?.kernel;
+    let source = ctx.repo.kernel()?.source;
+    std::thread::scope(|scope| {
+        let download = scope.spawn(|| fetch::fetch(&ctx, &source).map(drop));
+        let ready = doctor::prepare(&ctx);
+        download.join().unwrap_or(Ok(())).and(ready)
+    })?;
+    kernel::kernel(&ctx, flavour, Footing::Full).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(line: &str) -> Option<(String, bool)> {
+        let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        Request::of_command(&words).map(|request| (request.level, request.install))
+    }
+
+    #[test]
+    fn commands_that_need_a_kernel_are_seen() {
+        assert_eq!(request("run redis --level byb --smoke"), Some(("byb".to_owned(), true)));
+        assert_eq!(request("--no-install run redis --level=linux"), Some(("linux".to_owned(), false)));
+        assert_eq!(request("build redis"), Some((DEFAULT_LEVEL.to_owned(), true)));
+        assert_eq!(request("run hello -- --level linux"), Some((DEFAULT_LEVEL.to_owned(), true)));
+        assert_eq!(request("run --help"), None);
+        assert_eq!(request("doctor"), None);
+        assert_eq!(request(""), None);
+    }
+
+    #[test]
+    fn the_process_that_builds_is_told_what_was_asked() {
+        let words = [CHILD, "linux", NO_INSTALL].map(OsString::from);
+        let told = Request::of_child(&words).unwrap().unwrap();
+        assert_eq!(told, Request { level: "linux".to_owned(), install: false });
+        assert!(Request::of_child(&["run".into(), "redis".into()]).is_none());
+    }
+}
