@@ -42,14 +42,14 @@ lib.makeScope pkgs.newScope (scope: {
   # A part of an image, built by `xtask part`.
   part = scope.callPackage ./xtask/part.nix { };
   xtask = scope.callPackage ./xtask { };
-  counter = scope.callPackage ./counter { };
-  loadgen = scope.callPackage ./loadgen { };
+  counter = scope.callPackage ./xtask/tools/counter { };
+  loadgen = scope.callPackage ./xtask/tools/loadgen { };
   shell = scope.callPackage ./xtask/shell.nix { };
 
   kernel = scope.callPackage ./kernel { };
   inherit (scope.kernel) levels;
   app-runtime = scope.callPackage ./app-runtime { };
-  libraries = scope.callPackage ./libraries { };
+  libraries = scope.callPackage ./apps/libraries { };
   guest = scope.callPackage ./guest { };
   apps = scope.callPackage ./apps { };
   inherit (scope.apps)

@@ -4,6 +4,7 @@
   pin,
   kernel,
   rustToolchain,
+  xtask,
 }:
 let
   musl =
@@ -30,6 +31,8 @@ let
       musl-kernel
       kernel.headers
       kernel.sources.vanilla
+      # For bin/ukl-ld.
+      xtask
     ];
     tools = [ rustToolchain ];
   };

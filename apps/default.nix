@@ -68,7 +68,7 @@ let
     let
       words = lib.concatLists ((manifest.build.configure or [ ]) ++ manifest.build.commands);
       isCxx = lib.any (lib.hasInfix "{cxx}") words;
-      uses = map (lookUp "library" "libraries" libraries) (manifest.libraries or [ ]);
+      uses = map (lookUp "library" "apps/libraries" libraries) (manifest.libraries or [ ]);
       built = part {
         name = "app/${name}";
         description = manifest.summary;
@@ -167,7 +167,7 @@ let
     let
       owner = ./. + "/${name}/app.toml";
       manifest = builtins.fromTOML (builtins.readFile owner);
-      own = [ "apps/${name}" ] ++ map (library: "libraries/${library}.toml") (manifest.libraries or [ ]);
+      own = [ "apps/${name}" ] ++ map (library: "apps/libraries/${library}.toml") (manifest.libraries or [ ]);
     in
     application {
       inherit name manifest owner;
@@ -277,7 +277,7 @@ in
         files
         ++ [
           "docs"
-          "libraries"
+          "apps/libraries"
         ]
         ++ map (name: "apps/${name}") measured
       ))

@@ -34,7 +34,6 @@ let
             "apps"
             "guest"
             "kernel"
-            "libraries"
           ]}";
         };
         meta = ukl.meta description;

@@ -1,5 +1,6 @@
 # The program behind every step, and what holds for the Rust code of the repository.
 {
+  lib,
   craneLib,
   tree,
   meta,
@@ -14,7 +15,8 @@ let
     "Cargo.lock"
     "rustfmt.toml"
   ]
-  ++ workspace.members;
+  # What a pattern names lies below the member `xtask`.
+  ++ lib.filter (member: !lib.hasInfix "*" member) workspace.members;
   common = {
     pname = "ukl";
     inherit (workspace.package) version;
@@ -29,15 +31,16 @@ craneLib.buildPackage (
   built
   // {
     pname = "xtask";
-    cargoExtraArgs = "--locked --package xtask";
+    # With the linker that the toolchain takes a copy of.
+    cargoExtraArgs = "--locked --package xtask --package ukl-ld";
     # The tests are a check of their own.
     doCheck = false;
-    postInstall = "test -x $out/bin/xtask";
+    postInstall = "test -x $out/bin/xtask && test -x $out/bin/ukl-ld";
     meta = meta "Configures, links, boots and measures Unikernel Linux images" // {
       mainProgram = "xtask";
     };
     passthru = {
-      # For counter/ and loadgen/, which are crates of the same workspace.
+      # For tools/counter and tools/loadgen, which are crates of the same workspace.
       crate = built;
       checks = {
         fmt = craneLib.cargoFmt common;

@@ -137,8 +137,8 @@ mod tests {
                 "apps/redis/app.toml",
                 "apps/secrecy/app.toml",
                 "apps/microbench/bench.toml",
-                "libraries/libevent.toml",
-                "packages/lighttpd.toml",
+                "apps/libraries/libevent.toml",
+                "apps/packages/lighttpd.toml",
             ]
             .map(repository)
             .to_vec(),

@@ -70,7 +70,7 @@ fn every_level_application_and_pin_is_valid() {
             assert!(reason.len() > 10, "apps/{}: skips `{level}` without a reason", app.name);
         }
     }
-    assert!(unused.is_empty(), "no application is linked with {unused:?} of libraries/");
+    assert!(unused.is_empty(), "no application is linked with {unused:?} of apps/libraries/");
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn check(library: &Library, installed: &Path) -> Result<()> {
             return Err(Failure::new(
                 format!("the build of {} succeeded, but there is no {}", library.name, path.display()),
                 format!(
-                    "check build.archives in libraries/{}.toml; its commands install below {{destdir}}{{prefix}}",
+                    "check build.archives in apps/libraries/{}.toml; its commands install below {{destdir}}{{prefix}}",
                     library.name
                 ),
             ));

@@ -1,4 +1,4 @@
-//! Builds a package of `packages/` as its own documentation says, with the compiler that `cargo xtask toolchain` names.
+//! Builds a package of `apps/packages/` as its own documentation says, with the compiler that `cargo xtask toolchain` names.
 
 use crate::toolchain::{self, Contents};
 use anyhow::{Context, Result};

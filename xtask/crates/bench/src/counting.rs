@@ -1,7 +1,7 @@
 //! Instructions that a server executes per request, counted exactly.
 //!
 //! Server and load generator are in one guest that nothing from outside disturbs, so every run of a seed is the same. A
-//! QEMU plug-in (`counter/`) attributes each instruction to the task that was current.
+//! QEMU plug-in (`xtask/tools/counter`) attributes each instruction to the task that was current.
 
 pub mod figures;
 mod guest;

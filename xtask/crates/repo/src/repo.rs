@@ -109,8 +109,8 @@ impl Repo {
     /// The library `name`, or an error that proposes the nearest one.
     pub fn library(&self, name: &str) -> Result<Library> {
         let names = self.library_names()?;
-        check_name("library", name, "libraries", &names)?;
-        config::load(&self.root.join(format!("libraries/{name}.toml")), |raw| Library::validate(name, raw))
+        check_name("library", name, "apps/libraries", &names)?;
+        config::load(&self.root.join(format!("apps/libraries/{name}.toml")), |raw| Library::validate(name, raw))
     }
 
     /// Every library, by name.
@@ -120,9 +120,9 @@ impl Repo {
 
     /// Every package that is a test, by name.
     pub fn packages(&self) -> Result<Vec<Package>> {
-        let names = names_in(&self.root.join("packages"), toml_stem)?;
+        let names = names_in(&self.root.join("apps/packages"), toml_stem)?;
         let package = |name: &String| {
-            config::load(&self.root.join(format!("packages/{name}.toml")), |raw| Package::validate(name, raw))
+            config::load(&self.root.join(format!("apps/packages/{name}.toml")), |raw| Package::validate(name, raw))
         };
         names.iter().map(package).collect()
     }
@@ -166,7 +166,7 @@ impl Repo {
     }
 
     fn library_names(&self) -> Result<Vec<String>> {
-        names_in(&self.root.join("libraries"), toml_stem)
+        names_in(&self.root.join("apps/libraries"), toml_stem)
     }
 
     fn app_names(&self) -> Result<Vec<String>> {

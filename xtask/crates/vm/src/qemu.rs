@@ -31,7 +31,7 @@ pub struct Cable {
     pub mac: String,
 }
 
-/// The files of the instruction counter, QEMU's plug-in `counter/`.
+/// The files of the instruction counter, QEMU's plug-in `xtask/tools/counter`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counter {
     pub plugin: PathBuf,

@@ -18,7 +18,7 @@ pub struct Args {
     /// Also C++: the first time its library is downloaded and built, which takes some minutes.
     #[arg(long)]
     cxx: bool,
-    /// A library of libraries/ that pkg-config and CMake are to find, such as libevent; may be repeated.
+    /// A library of apps/libraries/ that pkg-config and CMake are to find, such as libevent; may be repeated.
     #[arg(long, value_name = "NAME")]
     library: Vec<String>,
 }

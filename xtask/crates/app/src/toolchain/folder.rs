@@ -36,7 +36,7 @@ const TEMPLATES: [(&str, &str); 4] = [
 pub struct Contents<'a> {
     /// The compiler for C++, with its library.
     pub cxx: bool,
-    /// Files of `libraries/`, without `.toml`.
+    /// Files of `apps/libraries/`, without `.toml`.
     pub libraries: &'a [String],
 }
 

@@ -123,7 +123,7 @@ fn default_memory_mib() -> u32 {
 pub struct RawApp {
     summary: String,
     source: Option<Source>,
-    /// Files of `libraries/`, without `.toml`.
+    /// Files of `apps/libraries/`, without `.toml`.
     #[serde(default)]
     pub libraries: Vec<String>,
     build: AppBuild,

@@ -1,4 +1,4 @@
-//! A library that applications are linked with. One file `libraries/NAME.toml`.
+//! A library that applications are linked with. One file `apps/libraries/NAME.toml`.
 
 use super::Source;
 use super::commands::{self, Commands};

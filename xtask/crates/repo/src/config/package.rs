@@ -1,4 +1,4 @@
-//! A source package of Debian that is a test. One file `packages/NAME.toml`.
+//! A source package of Debian that is a test. One file `apps/packages/NAME.toml`.
 
 use super::{MEMORY_MIB, Source};
 use anyhow::{Result, ensure};

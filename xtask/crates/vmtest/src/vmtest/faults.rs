@@ -34,7 +34,7 @@ const DISK_MIB: u32 = 96;
 const DEADLINE: Duration = Duration::from_secs(120);
 /// The load generator in the guest.
 const LOAD_GENERATOR: &str = "/opt/bench/ukl-loadgen";
-/// `intruder/`, which can change another process's limits.
+/// `xtask/tools/intruder`, which can change another process's limits.
 const INTRUDER: &str = "/opt/bench/ukl-intruder";
 
 /// A machine with the server.

@@ -22,7 +22,7 @@ use ukl_vm::vm::shell::Shell;
 
 /// How long an attempt may take under emulation.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// Where `intruder/` lies in the guest.
+/// Where `xtask/tools/intruder` lies in the guest.
 const INTRUDER: &str = "/opt/security/ukl-intruder";
 /// What starts the application.
 const STUB: &str = "/usr/bin/redis-server";

@@ -15,7 +15,7 @@ lib.mapAttrs (
     name = "library/${name}";
     description = manifest.summary;
     product = builtins.head manifest.build.archives;
-    paths = [ "libraries/${name}.toml" ];
+    paths = [ "apps/libraries/${name}.toml" ];
     needs = [
       app-runtime
       (pin file)
