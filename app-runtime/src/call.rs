@@ -14,29 +14,29 @@ const ARCH_PRCTL: u64 = 158;
 const EXIT_GROUP: u64 = 231;
 
 /// Standard error.
-pub const STDERR: u64 = 2;
+pub(crate) const STDERR: u64 = 2;
 
 /// Writes to a file descriptor; the result is not looked at, because a banner that cannot be written is not an error.
-pub fn write(fd: u64, bytes: &[u8]) {
+pub(crate) fn write(fd: u64, bytes: &[u8]) {
     // SAFETY: write only reads `bytes`, which outlive the call.
     unsafe { call(WRITE, fd, bytes.as_ptr() as u64, bytes.len() as u64) };
 }
 
 /// The process ID.
-pub fn getpid() -> u64 {
+pub(crate) fn getpid() -> u64 {
     // SAFETY: getpid has no arguments and touches no memory.
     unsafe { call(GETPID, 0, 0, 0) }
 }
 
 /// A request of this architecture; the runtime's own cannot fail.
 #[cfg(not(feature = "process"))]
-pub fn arch_prctl(request: u64, argument: u64) {
+pub(crate) fn arch_prctl(request: u64, argument: u64) {
     // SAFETY: the requests of the kernel patches take a number and touch no memory of the program.
     unsafe { call(ARCH_PRCTL, request, argument, 0) };
 }
 
 /// Ends the program.
-pub fn exit_group(status: u64) {
+pub(crate) fn exit_group(status: u64) {
     // SAFETY: nothing of the program runs afterwards.
     unsafe { call(EXIT_GROUP, status, 0, 0) };
 }
@@ -91,7 +91,7 @@ unsafe fn call(number: u64, a: u64, b: u64, c: u64) -> u64 {
 /// # Safety
 /// The arguments must be valid for the call.
 #[cfg(not(feature = "process"))]
-pub unsafe fn sendto(fd: u64, bytes: u64, length: u64, flags: u64) -> u64 {
+pub(crate) unsafe fn sendto(fd: u64, bytes: u64, length: u64, flags: u64) -> u64 {
     let result;
     // SAFETY: as in the C library (musl/arch/x86_64/syscall_arch.h): the C calling convention, and the return address below
     // the stack pointer, of which the compiler knows because `nostack` is not said.
@@ -112,7 +112,7 @@ pub unsafe fn sendto(fd: u64, bytes: u64, length: u64, flags: u64) -> u64 {
 /// # Safety
 /// The arguments must be valid for the call.
 #[cfg(not(feature = "process"))]
-pub unsafe fn recvfrom(fd: u64, buffer: u64, length: u64, flags: u64) -> u64 {
+pub(crate) unsafe fn recvfrom(fd: u64, buffer: u64, length: u64, flags: u64) -> u64 {
     let result;
     // SAFETY: as in `sendto`.
     unsafe {
@@ -152,7 +152,7 @@ unsafe fn call4(number: u64, a: u64, b: u64, c: u64, d: u64) -> u64 {
 /// # Safety
 /// The arguments must be valid for the call.
 #[cfg(feature = "process")]
-pub unsafe fn sendto(fd: u64, bytes: u64, length: u64, flags: u64) -> u64 {
+pub(crate) unsafe fn sendto(fd: u64, bytes: u64, length: u64, flags: u64) -> u64 {
     // SAFETY: as the caller promises.
     unsafe { call4(SENDTO, fd, bytes, length, flags) }
 }
@@ -162,7 +162,7 @@ pub unsafe fn sendto(fd: u64, bytes: u64, length: u64, flags: u64) -> u64 {
 /// # Safety
 /// The arguments must be valid for the call.
 #[cfg(feature = "process")]
-pub unsafe fn recvfrom(fd: u64, buffer: u64, length: u64, flags: u64) -> u64 {
+pub(crate) unsafe fn recvfrom(fd: u64, buffer: u64, length: u64, flags: u64) -> u64 {
     // SAFETY: as the caller promises.
     unsafe { call4(RECVFROM, fd, buffer, length, flags) }
 }

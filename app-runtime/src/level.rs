@@ -4,13 +4,13 @@ use core::ffi::{CStr, c_char};
 
 /// The level's name.
 #[cfg(feature = "process")]
-pub fn level() -> &'static CStr {
+pub(crate) fn level() -> &'static CStr {
     c"linux"
 }
 
 /// The level's name: the copy that [`remember`] made.
 #[cfg(not(feature = "process"))]
-pub fn level() -> &'static CStr {
+pub(crate) fn level() -> &'static CStr {
     // SAFETY: written once, before `main`; ends with a zero byte, because the link checks the name's length.
     unsafe { CStr::from_ptr((&raw const LEVEL).cast()) }
 }
@@ -30,14 +30,14 @@ static mut OPTIONS: u32 = 0;
 
 /// Whether system calls are calls of kernel functions.
 #[cfg(not(feature = "process"))]
-pub fn bypass() -> bool {
+pub(crate) fn bypass() -> bool {
     // SAFETY: written once, before `main`.
     unsafe { OPTIONS & 2 != 0 }
 }
 
 /// Whether calls on TCP sockets go straight to TCP.
 #[cfg(not(feature = "process"))]
-pub fn shortcut() -> bool {
+pub(crate) fn shortcut() -> bool {
     // SAFETY: written once, before `main`.
     unsafe { OPTIONS & 4 != 0 }
 }
@@ -47,7 +47,7 @@ pub fn shortcut() -> bool {
 /// # Safety
 /// Called once, while there is one thread.
 #[cfg(not(feature = "process"))]
-pub unsafe fn remember() {
+pub(crate) unsafe fn remember() {
     /// Mirrors the kernel's `struct ukl_app`.
     #[repr(C)]
     struct Descriptor {

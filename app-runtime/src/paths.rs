@@ -63,7 +63,7 @@ mod kernel {
     }
 
     /// Whether the level has the path at all.
-    pub fn exists(path: Path) -> bool {
+    pub(crate) fn exists(path: Path) -> bool {
         match path {
             Path::Full => true,
             Path::Direct => level::bypass(),
@@ -72,7 +72,7 @@ mod kernel {
     }
 
     /// Sets the path of one call. The kernel looks at the bitmaps from now on, for the calling thread and those it creates.
-    pub fn choose(number: u32, path: Path) {
+    pub(crate) fn choose(number: u32, path: Path) {
         if !level::bypass() {
             return;
         }
@@ -84,7 +84,7 @@ mod kernel {
     }
 
     /// The path of one call.
-    pub fn chosen(number: u32) -> Path {
+    pub(crate) fn chosen(number: u32) -> Path {
         // SAFETY: as in `choose`.
         let (full, plain) = unsafe { (&ukl_full_calls, &ukl_plain_calls) };
         if !level::bypass() || is_set(full, number) {
@@ -97,7 +97,7 @@ mod kernel {
     }
 
     /// The numbers of the calls with this name; `all` is the name of every one.
-    pub fn numbers(name: &[u8]) -> impl Iterator<Item = u32> {
+    pub(crate) fn numbers(name: &[u8]) -> impl Iterator<Item = u32> {
         let (start, end) = (&raw const __ukl_call_names, &raw const __ukl_call_names_end);
         // SAFETY: the level link defines both symbols around bytes that nobody writes to.
         let names = unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) };
@@ -117,17 +117,17 @@ mod kernel {
 mod kernel {
     use super::Path;
 
-    pub fn exists(path: Path) -> bool {
+    pub(crate) fn exists(path: Path) -> bool {
         path == Path::Full
     }
 
-    pub fn choose(_number: u32, _path: Path) {}
+    pub(crate) fn choose(_number: u32, _path: Path) {}
 
-    pub fn chosen(_number: u32) -> Path {
+    pub(crate) fn chosen(_number: u32) -> Path {
         Path::Full
     }
 
-    pub fn numbers(_name: &[u8]) -> impl Iterator<Item = u32> {
+    pub(crate) fn numbers(_name: &[u8]) -> impl Iterator<Item = u32> {
         core::iter::once(0)
     }
 }

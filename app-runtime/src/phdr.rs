@@ -85,7 +85,7 @@ unsafe extern "C" {
 ///
 /// # Safety
 /// Called once, before anything reads the table, while there is one thread.
-pub unsafe fn fill() {
+pub(crate) unsafe fn fill() {
     let start = (&raw const __ukl_tls_start).addr() as u64;
     // SAFETY: nobody else has a reference to the table yet, as the caller promises.
     unsafe {
