@@ -86,3 +86,55 @@ extern "C" fn constructor() {
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".init_array")]
 static ukl_banner: extern "C" fn() = constructor;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    fn line(write: impl FnOnce(&mut Line)) -> String {
+        let mut line = Line { bytes: [0; LINE_BYTES], used: 0 };
+        write(&mut line);
+        String::from_utf8(line.bytes[..line.used].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_written_in_decimal() {
+        for number in [0, 9, 10, 1203, u64::MAX] {
+            assert_eq!(line(|line| line.push_number(number)), number.to_string());
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out() {
+        let long = "0123456789".repeat(9);
+        assert_eq!(line(|line| line.push(long.as_bytes())), long[..LINE_BYTES]);
+        let full = line(|line| {
+            line.push(&long.as_bytes()[..LINE_BYTES - 1]);
+            line.push(b"ab");
+            line.push_number(7);
+        });
+        assert_eq!(full, long[..LINE_BYTES - 1].to_owned() + "a");
+    }
+
+    /// What this program, which has the constructor too, says on standard error before `main`, and its process ID.
+    fn said(setting: Option<&str>) -> (String, u32) {
+        let mut program = Command::new(std::env::current_exe().unwrap());
+        program.arg("--list").env_remove("UKL_BANNER").envs(setting.map(|setting| ("UKL_BANNER", setting)));
+        let program = program.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let pid = program.id();
+        let output = program.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        (String::from_utf8(output.stderr).unwrap(), pid)
+    }
+
+    #[test]
+    fn a_program_says_where_it_runs_if_it_is_asked() {
+        let (banner, pid) = said(Some("1"));
+        // No entry code has copied the level's name of a program that is not linked into a kernel.
+        let level = if cfg!(feature = "process") { "linux" } else { "" };
+        assert_eq!(banner, format!("ukl: level={level} cpl=3 pid={pid}\n"));
+        assert_eq!(said(Some("11")).0, "");
+        assert_eq!(said(None).0, "");
+    }
+}

@@ -166,3 +166,13 @@ pub(crate) unsafe fn recvfrom(fd: u64, buffer: u64, length: u64, flags: u64) -> 
     // SAFETY: as the caller promises.
     unsafe { call4(RECVFROM, fd, buffer, length, flags) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_id_is_that_of_the_kernel() {
+        assert_eq!(getpid(), u64::from(std::process::id()));
+    }
+}

@@ -51,3 +51,38 @@ extern "C" fn ukl_monotonic_ns() -> u64 {
     unsafe { clock_gettime(CLOCK_MONOTONIC, &mut time) };
     time.seconds as u64 * NS_PER_S + time.nanoseconds as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    /// `EBADF` of the kernel's include/uapi/asm-generic/errno-base.h.
+    const EBADF: isize = 9;
+
+    #[test]
+    fn bytes_go_over_a_socket_and_an_error_is_a_negative_number() {
+        let (from, to) = UnixStream::pair().unwrap();
+        let mut buffer = [0_u8; 8];
+        // SAFETY: each call gets the address and the length of an array.
+        unsafe {
+            assert_eq!(ukl_send(from.as_raw_fd(), b"hello".as_ptr().cast(), 5, 0), 5);
+            assert_eq!(ukl_recv(to.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0), 5);
+            assert_eq!(ukl_send(-1, b"hello".as_ptr().cast(), 5, 0), -EBADF);
+            assert_eq!(ukl_recv(-1, buffer.as_mut_ptr().cast(), buffer.len(), 0), -EBADF);
+        }
+        assert_eq!(&buffer, b"hello\0\0\0");
+    }
+
+    #[test]
+    fn the_clock_counts_nanoseconds() {
+        let pause = Duration::from_millis(2);
+        let before = ukl_monotonic_ns();
+        assert!(before > NS_PER_S, "a machine that compiled this began more than a second ago");
+        std::thread::sleep(pause);
+        let passed = Duration::from_nanos(ukl_monotonic_ns() - before);
+        assert!(passed >= pause && passed < Duration::from_secs(60), "{passed:?}");
+    }
+}

@@ -74,3 +74,36 @@ pub(crate) unsafe fn remember() {
 extern "C" fn ukl_level() -> *const c_char {
     level().as_ptr()
 }
+
+#[cfg(all(test, not(feature = "process")))]
+pub(crate) mod tests {
+    use super::*;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    /// The state of the program, which the tests share: the level and the chosen paths. A test that uses it holds this.
+    pub(crate) struct Program(#[expect(dead_code, reason = "held, not looked at")] MutexGuard<'static, ()>);
+
+    impl Program {
+        pub(crate) fn lock() -> Self {
+            static ALONE: Mutex<()> = Mutex::new(());
+            Program(ALONE.lock().unwrap_or_else(PoisonError::into_inner))
+        }
+
+        /// Makes it a program of a level with these options.
+        pub(crate) fn set_options(&mut self, options: u32) {
+            // SAFETY: what reads or writes it has the lock.
+            unsafe { OPTIONS = options };
+        }
+    }
+
+    #[test]
+    fn name_and_options_are_those_of_the_descriptor() {
+        let mut program = Program::lock();
+        program.set_options(4);
+        assert!(!bypass() && shortcut());
+        // SAFETY: the descriptor is standin.rs's, and the lock keeps the other tests away.
+        unsafe { remember() };
+        assert_eq!(level(), c"byb");
+        assert!(bypass() && !shortcut());
+    }
+}

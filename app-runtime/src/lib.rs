@@ -9,19 +9,25 @@
 //!
 //! Everything here runs on the application's stack with interrupts on, possibly at CPL 0. It allocates nothing, cannot
 //! panic, and uses no SSE register: the C library has not set anything up when it starts.
-#![no_std]
+//!
+//! Its tests run on the machine that compiles them, as an ordinary program with the standard library. What the kernel's link
+//! defines is stood in for there (`standin.rs`).
+#![cfg_attr(not(test), no_std)]
 
 mod banner;
 mod call;
 mod direct;
-#[cfg(not(feature = "process"))]
+#[cfg(not(any(feature = "process", test)))]
 mod entry;
 mod level;
 mod paths;
 #[cfg(not(feature = "process"))]
 mod phdr;
+#[cfg(all(test, not(feature = "process")))]
+mod standin;
 
 /// Required of a static library; nothing in this crate can panic, so the linker never sees a reference to it.
+#[cfg(not(test))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
     // SAFETY: ud2 has no operands and does not return; the kernel turns it into SIGILL.

@@ -222,3 +222,149 @@ extern "C" fn constructor() {
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".init_array")]
 static ukl_paths: extern "C" fn() = constructor;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// Runs this program, which has the constructor too, with `UKL_PATHS` set: its exit status and its standard error.
+    fn run(setting: &str) -> (Option<i32>, String) {
+        let mut program = Command::new(std::env::current_exe().unwrap());
+        let output = program.arg("--list").env_remove("UKL_BANNER").env("UKL_PATHS", setting).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    #[test]
+    fn a_senseless_setting_ends_the_program_before_main() {
+        let usage = "expected CALL=full, CALL=direct or CALL=shortcut";
+        assert_eq!(run("read=full,read=sideways"), (Some(2), format!("ukl: UKL_PATHS: `read=sideways`: {usage}\n")));
+        assert_eq!(
+            run("read=direct"),
+            (Some(2), "ukl: UKL_PATHS: `read=direct`: this level has no such path\n".into())
+        );
+    }
+
+    #[test]
+    fn a_setting_that_is_the_usual_way_changes_nothing() {
+        assert_eq!(run("all=full"), (Some(0), String::new()));
+        assert_eq!(run(""), (Some(0), String::new()));
+    }
+
+    #[test]
+    fn an_item_without_a_path_is_refused() {
+        for item in ["", "read", "read=", "=", "read=Full", "read=full=direct", "read =full ", "full=read"] {
+            assert_eq!(
+                apply(item.as_bytes()).unwrap_err(),
+                b"expected CALL=full, CALL=direct or CALL=shortcut",
+                "{item}"
+            );
+        }
+    }
+
+    #[cfg(feature = "process")]
+    #[test]
+    fn an_ordinary_process_has_one_path() {
+        assert_eq!([0, 1, 2, 3, -1].map(|path| ukl_set_path(0, path)), [0, -1, -1, -1, -1]);
+        assert_eq!([0, 511, 512, -1].map(|number| ukl_get_path(number)), [0, 0, -1, -1]);
+    }
+}
+
+/// What needs the kernel's bitmaps and names: those of standin.rs, with 0 for `read`, 1 for `write` and 3 for `close`.
+#[cfg(all(test, not(feature = "process")))]
+mod linked_tests {
+    use super::*;
+    use crate::level::tests::Program;
+    use core::ptr;
+
+    const FULL: c_int = Path::Full as c_int;
+    const DIRECT: c_int = Path::Direct as c_int;
+    const SHORTCUT: c_int = Path::Shortcut as c_int;
+    /// Bits of the descriptor's options.
+    const BYPASS: u32 = 2;
+    const SHORTCUTS: u32 = 4;
+
+    /// A program of a level with these options that has chosen the level's best path for every call.
+    fn linked(options: u32) -> Program {
+        let mut program = Program::lock();
+        program.set_options(BYPASS | SHORTCUTS);
+        for number in 0..NUMBERS {
+            choose(number, Path::Shortcut);
+        }
+        program.set_options(options);
+        program
+    }
+
+    /// The paths of the first five calls.
+    fn paths() -> [c_int; 5] {
+        [0, 1, 2, 3, 4].map(|number| ukl_get_path(number))
+    }
+
+    #[test]
+    fn a_call_takes_the_path_that_was_set_last() {
+        let _program = linked(BYPASS | SHORTCUTS);
+        for number in [0, 63, 64, 511] {
+            for path in [FULL, DIRECT, SHORTCUT, DIRECT, FULL] {
+                assert_eq!(ukl_set_path(number, path), 0);
+                assert_eq!(ukl_get_path(number), path, "call {number}");
+            }
+        }
+        assert_eq!(paths(), [FULL, SHORTCUT, SHORTCUT, SHORTCUT, SHORTCUT]);
+    }
+
+    #[test]
+    fn numbers_and_paths_that_do_not_exist_are_refused() {
+        let _program = linked(BYPASS | SHORTCUTS);
+        assert_eq!([-1, 512, c_int::MAX, c_int::MIN].map(|number| ukl_set_path(number, FULL)), [-1; 4]);
+        assert_eq!([-1, 512, c_int::MAX, c_int::MIN].map(|number| ukl_get_path(number)), [-1; 4]);
+        assert_eq!([-1, 3].map(|path| ukl_set_path(0, path)), [-1; 2]);
+        assert_eq!(paths(), [SHORTCUT; 5]);
+    }
+
+    #[test]
+    fn a_level_has_the_paths_of_its_options() {
+        for (options, usual, allowed) in
+            [(0, FULL, [0, -1, -1]), (BYPASS, DIRECT, [0, 0, -1]), (BYPASS | SHORTCUTS, SHORTCUT, [0; 3])]
+        {
+            let _program = linked(options);
+            assert_eq!(paths(), [usual; 5], "options {options}");
+            assert_eq!([FULL, DIRECT, SHORTCUT].map(|path| ukl_set_path(1, path)), allowed, "options {options}");
+        }
+        let _program = linked(BYPASS);
+        assert_eq!(apply(b"read=shortcut").unwrap_err(), b"this level has no such path");
+        assert_eq!(paths(), [DIRECT; 5]);
+    }
+
+    #[test]
+    fn an_item_names_one_call_or_all() {
+        let _program = linked(BYPASS | SHORTCUTS);
+        assert_eq!(apply(b"write=full"), Ok(()));
+        assert_eq!(paths(), [SHORTCUT, FULL, SHORTCUT, SHORTCUT, SHORTCUT]);
+        // A number without a name has no call.
+        assert_eq!(apply(b"all=direct"), Ok(()));
+        assert_eq!(paths(), [DIRECT, DIRECT, SHORTCUT, DIRECT, SHORTCUT]);
+    }
+
+    #[test]
+    fn an_item_without_a_call_is_refused() {
+        let _program = linked(BYPASS | SHORTCUTS);
+        for item in ["=full", "reed=full", "rea=full", "readv=full", "READ=full", " read=full"] {
+            let reason = apply(item.as_bytes()).unwrap_err();
+            assert_eq!(reason, b"no system call has this name (`all` means every one)", "{item}");
+        }
+        assert_eq!(paths(), [SHORTCUT; 5]);
+    }
+
+    #[test]
+    fn the_environment_is_read_to_the_first_setting() {
+        let _program = linked(BYPASS | SHORTCUTS);
+        let others = [c"UKL_PATHSX=read=full".as_ptr(), c"XUKL_PATHS=read=full".as_ptr(), ptr::null()];
+        // SAFETY: the list ends with a null pointer.
+        unsafe { read(others.as_ptr()) };
+        assert_eq!(paths(), [SHORTCUT; 5]);
+        let settings = [c"UKL_PATHS=,read=full,,close=direct,".as_ptr(), c"UKL_PATHS=all=full".as_ptr(), ptr::null()];
+        // SAFETY: as above.
+        unsafe { read(settings.as_ptr()) };
+        assert_eq!(paths(), [FULL, SHORTCUT, SHORTCUT, DIRECT, SHORTCUT]);
+    }
+}

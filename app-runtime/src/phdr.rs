@@ -109,3 +109,34 @@ pub(crate) unsafe fn fill() {
         (*frames).memory_bytes = size_of::<FrameHeader>() as u64;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Kind, flags, address in both kinds of memory, bytes in the file and in memory.
+    fn parts(header: &Phdr) -> (u32, u32, [u64; 2], [u64; 2]) {
+        (header.kind, header.flags, [header.vaddr, header.paddr], [header.file_bytes, header.memory_bytes])
+    }
+
+    #[test]
+    fn the_table_says_where_the_link_put_things() {
+        // SAFETY: this test alone uses the table.
+        let table = unsafe {
+            fill();
+            __ukl_phdr
+        };
+        let [tls, stack, text, frames] = &table;
+        let address = |symbol: *const u8| [symbol.addr() as u64; 2];
+        assert_eq!(parts(tls), (PT_TLS, READ, address(&raw const __ukl_tls_start), [24, 40]));
+        assert_eq!(tls.align, 64);
+        assert_eq!(parts(stack), (PT_GNU_STACK, READ | WRITE, [0; 2], [0; 2]));
+        let (start, end) = (address(&raw const __ukl_text_start), address(&raw const __ukl_text_end));
+        assert_eq!(parts(text), (PT_LOAD, READ | EXECUTE, start, [end[0] - start[0]; 2]));
+        assert_eq!(parts(frames), (PT_GNU_EH_FRAME, READ, address((&raw const FRAMES).cast()), [12; 2]));
+        // SAFETY: the bytes of a static variable without padding.
+        let header: [u8; 12] = unsafe { (&raw const FRAMES).cast::<[u8; 12]>().read() };
+        assert_eq!(header[..4], [1, ADDRESS, OMITTED, OMITTED]);
+        assert_eq!(header[4..], address(&raw const __ukl_eh_frame)[0].to_ne_bytes());
+    }
+}
