@@ -20,7 +20,7 @@
 //! # }
 //! ```
 #![cfg_attr(not(feature = "std"), no_std)]
-#![deny(missing_docs, unsafe_op_in_unsafe_fn)]
+#![deny(missing_docs)]
 
 mod errno;
 mod path;

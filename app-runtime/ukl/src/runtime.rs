@@ -2,11 +2,11 @@
 
 use core::ffi::c_int;
 
-pub use answers::{get_path, level, monotonic_ns, recv, send, set_path};
+pub(crate) use answers::{get_path, level, monotonic_ns, recv, send, set_path};
 
 /// The current privilege level: the low two bits of CS (Intel SDM volume 3, "Privilege levels").
 #[cfg(target_arch = "x86_64")]
-pub fn privilege_level() -> u32 {
+pub(crate) fn privilege_level() -> u32 {
     let cs: u32;
     // SAFETY: reads a register.
     unsafe { core::arch::asm!("mov {0:e}, cs", out(reg) cs, options(nomem, nostack, preserves_flags)) };
@@ -76,16 +76,16 @@ mod answers {
 
         /// `struct timespec` where `time_t` is a `long`.
         #[repr(C)]
-        pub struct Timespec {
+        pub(super) struct Timespec {
             pub seconds: c_long,
             pub nanoseconds: c_long,
         }
 
         unsafe extern "C" {
-            pub fn send(fd: c_int, bytes: *const c_void, length: usize, flags: c_int) -> isize;
-            pub fn recv(fd: c_int, buffer: *mut c_void, length: usize, flags: c_int) -> isize;
-            pub fn clock_gettime(clock: c_int, time: *mut Timespec) -> c_int;
-            pub fn __errno_location() -> *mut c_int;
+            pub(super) fn send(fd: c_int, bytes: *const c_void, length: usize, flags: c_int) -> isize;
+            pub(super) fn recv(fd: c_int, buffer: *mut c_void, length: usize, flags: c_int) -> isize;
+            pub(super) fn clock_gettime(clock: c_int, time: *mut Timespec) -> c_int;
+            pub(super) fn __errno_location() -> *mut c_int;
         }
     }
 
@@ -95,31 +95,31 @@ mod answers {
         if result < 0 { -(unsafe { *c::__errno_location() } as isize) } else { result }
     }
 
-    pub fn level() -> &'static str {
+    pub(crate) fn level() -> &'static str {
         "linux"
     }
 
-    pub fn get_path(number: c_int) -> c_int {
+    pub(crate) fn get_path(number: c_int) -> c_int {
         if (0..NUMBERS).contains(&number) { FULL } else { -1 }
     }
 
-    pub fn set_path(number: c_int, path: c_int) -> c_int {
+    pub(crate) fn set_path(number: c_int, path: c_int) -> c_int {
         if path == FULL { get_path(number) } else { -1 }
     }
 
     /// The length, or a negative error number.
-    pub fn send(fd: c_int, bytes: &[u8], flags: c_int) -> isize {
+    pub(crate) fn send(fd: c_int, bytes: &[u8], flags: c_int) -> isize {
         // SAFETY: the kernel only reads `bytes`.
         answer(unsafe { c::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) })
     }
 
     /// The length, or a negative error number.
-    pub fn recv(fd: c_int, buffer: &mut [u8], flags: c_int) -> isize {
+    pub(crate) fn recv(fd: c_int, buffer: &mut [u8], flags: c_int) -> isize {
         // SAFETY: the kernel writes into `buffer` and not behind its end.
         answer(unsafe { c::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags) })
     }
 
-    pub fn monotonic_ns() -> u64 {
+    pub(crate) fn monotonic_ns() -> u64 {
         let mut time = c::Timespec { seconds: 0, nanoseconds: 0 };
         // SAFETY: the clock exists and `time` is a place for its time.
         unsafe { c::clock_gettime(CLOCK_MONOTONIC, &mut time) };

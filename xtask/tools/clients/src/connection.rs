@@ -13,7 +13,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// A connection.
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     /// Whether a read has met the end: there is nothing left to observe.
     pub over: bool,
@@ -21,7 +21,7 @@ pub struct Connection {
 
 /// How far to read.
 #[derive(Clone, Copy, Debug)]
-pub enum Until<'a> {
+pub(crate) enum Until<'a> {
     Bytes(usize),
     Text(&'a [u8]),
     End,
@@ -29,7 +29,7 @@ pub enum Until<'a> {
 
 impl Connection {
     /// Connects; whatever waits later waits at most for `deadline`.
-    pub fn open(target: SocketAddrV4, receive_buffer_bytes: Option<usize>, deadline: Duration) -> Result<Self> {
+    pub(crate) fn open(target: SocketAddrV4, receive_buffer_bytes: Option<usize>, deadline: Duration) -> Result<Self> {
         let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).context("making a socket")?;
         if let Some(size) = receive_buffer_bytes {
             // Before the connection: the window's scale depends on it.
@@ -44,12 +44,12 @@ impl Connection {
     }
 
     /// Sends everything.
-    pub fn send(&mut self, bytes: &[u8]) -> Outcome {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Outcome {
         self.stream.write_all(bytes).map_or_else(|error| outcome(&error), |()| Outcome::Open)
     }
 
     /// Sends one byte as urgent data.
-    pub fn send_urgent(&mut self, byte: u8) -> Outcome {
+    pub(crate) fn send_urgent(&mut self, byte: u8) -> Outcome {
         match rustix::net::send(&self.stream, &[byte], SendFlags::OOB) {
             Ok(_) => Outcome::Open,
             Err(error) => outcome(&error.into()),
@@ -57,7 +57,7 @@ impl Connection {
     }
 
     /// Reads and appends to `received`.
-    pub fn read(&mut self, until: Until, received: &mut Vec<u8>) -> Outcome {
+    pub(crate) fn read(&mut self, until: Until, received: &mut Vec<u8>) -> Outcome {
         let start = received.len();
         let mut chunk = vec![0; CHUNK_BYTES];
         loop {
@@ -83,7 +83,7 @@ impl Connection {
     }
 
     /// Reads what has arrived, without waiting for more.
-    pub fn drain(&mut self, received: &mut Vec<u8>) -> Result<Outcome> {
+    pub(crate) fn drain(&mut self, received: &mut Vec<u8>) -> Result<Outcome> {
         self.stream.set_nonblocking(true)?;
         let found = self.read(Until::End, received);
         // Without a deadline, that nothing is there looks like one that has passed.
@@ -91,16 +91,16 @@ impl Connection {
     }
 
     /// How many bytes have arrived that nobody has read.
-    pub fn unread(&self) -> Result<u64> {
+    pub(crate) fn unread(&self) -> Result<u64> {
         Ok(rustix::io::ioctl_fionread(&self.stream)?)
     }
 
-    pub fn shut_down(&self, way: Shutdown) -> Result<()> {
+    pub(crate) fn shut_down(&self, way: Shutdown) -> Result<()> {
         self.stream.shutdown(way).context("shutting the connection down")
     }
 
     /// Closes with a reset; see SO_LINGER in socket(7).
-    pub fn reset(self) -> Result<()> {
+    pub(crate) fn reset(self) -> Result<()> {
         sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)).context("setting SO_LINGER")
     }
 }

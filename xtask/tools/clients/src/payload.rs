@@ -2,7 +2,7 @@
 
 /// Numbered lines, `size` bytes of them: a piece that is missing, doubled or in the wrong place shows. What they have in
 /// common makes a record of megabytes small when it is compressed.
-pub fn lines(size: usize) -> Vec<u8> {
+pub(crate) fn lines(size: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(size + 64);
     for number in 0.. {
         if bytes.len() >= size {
@@ -15,7 +15,7 @@ pub fn lines(size: usize) -> Vec<u8> {
 }
 
 /// Bytes without any order. SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
-pub fn garbage(size: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn garbage(size: usize, seed: u64) -> Vec<u8> {
     let mut state = seed;
     let mut bytes = Vec::with_capacity(size + 8);
     while bytes.len() < size {

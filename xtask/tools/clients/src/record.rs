@@ -109,14 +109,14 @@ impl Record {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    pub fn event(step: &str, received: &[u8], outcome: Outcome) -> Event {
+    pub(crate) fn event(step: &str, received: &[u8], outcome: Outcome) -> Event {
         Event { step: step.to_owned(), action: "a reads".to_owned(), received: received.to_vec(), outcome }
     }
 
-    pub fn played(events: Vec<Event>) -> Played {
+    pub(crate) fn played(events: Vec<Event>) -> Played {
         Played { name: "half-close".to_owned(), events, log: vec!["Client closed connection".to_owned()] }
     }
 

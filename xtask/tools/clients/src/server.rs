@@ -13,18 +13,18 @@ const POLL: Duration = Duration::from_millis(2);
 
 /// The server's process.
 #[derive(Clone, Copy, Debug)]
-pub struct Process(Pid);
+pub(crate) struct Process(Pid);
 
 impl Process {
     /// The process whose number a file holds.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         let pid = text.trim().parse().ok().and_then(Pid::from_raw);
         Ok(Process(pid.with_context(|| format!("{} holds {text:?}, which is no process", path.display()))?))
     }
 
     /// Stops it, and returns when none of its threads runs any more.
-    pub fn stop(self, deadline: Duration) -> Result<()> {
+    pub(crate) fn stop(self, deadline: Duration) -> Result<()> {
         kill_process(self.0, Signal::STOP).context("sending SIGSTOP to the server")?;
         let start = Instant::now();
         while !self.has_stopped()? {
@@ -34,7 +34,7 @@ impl Process {
         Ok(())
     }
 
-    pub fn go_on(self) -> Result<()> {
+    pub(crate) fn go_on(self) -> Result<()> {
         kill_process(self.0, Signal::CONT).context("sending SIGCONT to the server")
     }
 
@@ -54,18 +54,18 @@ impl Process {
 
 /// The log, from where it was last read.
 #[derive(Debug)]
-pub struct LogReader<'a> {
+pub(crate) struct LogReader<'a> {
     log: &'a Log,
     offset: u64,
 }
 
 impl<'a> LogReader<'a> {
-    pub fn new(log: &'a Log) -> Self {
+    pub(crate) fn new(log: &'a Log) -> Self {
         LogReader { log, offset: 0 }
     }
 
     /// What is to be kept of the lines since the last call.
-    pub fn lines(&mut self) -> Result<Vec<String>> {
+    pub(crate) fn lines(&mut self) -> Result<Vec<String>> {
         let reading = || format!("reading {}", self.log.file);
         let mut file = File::open(&self.log.file).with_context(reading)?;
         file.seek(SeekFrom::Start(self.offset)).with_context(reading)?;

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 /// The text of some bytes.
-pub fn escape(bytes: &[u8]) -> String {
+pub(crate) fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for &byte in bytes {
         match byte {
@@ -19,7 +19,7 @@ pub fn escape(bytes: &[u8]) -> String {
 }
 
 /// The bytes of a text; the reverse of [`escape`]. Characters outside of ASCII stand for their UTF-8.
-pub fn unescape(text: &str) -> Result<Vec<u8>> {
+pub(crate) fn unescape(text: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((plain, escaped)) = rest.split_once('\\') {
@@ -46,14 +46,14 @@ pub fn unescape(text: &str) -> Result<Vec<u8>> {
 }
 
 /// For serde: bytes as such a text.
-pub mod escaped {
+pub(crate) mod escaped {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&super::escape(bytes))
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         super::unescape(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }

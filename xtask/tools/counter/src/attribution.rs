@@ -33,7 +33,7 @@ struct Task {
 
 /// How far the measurement is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Only task switches matter.
     Before,
     Counting,
@@ -42,7 +42,7 @@ pub enum Phase {
 
 /// The counters and all that decides which of them is next.
 #[derive(Clone, Debug)]
-pub struct Attribution {
+pub(crate) struct Attribution {
     phase: Phase,
     offset_bytes: u64,
     idle_task: u64,
@@ -59,7 +59,7 @@ pub struct Attribution {
 }
 
 impl Attribution {
-    pub fn new(points: &Points) -> Self {
+    pub(crate) fn new(points: &Points) -> Self {
         let spec = points.spec();
         let mut attribution = Attribution {
             phase: Phase::Before,
@@ -80,18 +80,18 @@ impl Attribution {
         attribution
     }
 
-    pub fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         self.phase
     }
 
     /// The next task's stack pointer is loaded from this address.
-    pub fn switch(&mut self, address: u64) {
+    pub(crate) fn switch(&mut self, address: u64) {
         self.current = self.number(address.wrapping_sub(self.offset_bytes));
         self.class = self.innermost();
     }
 
     /// The current task, the client, has reached the mark; counting begins with the next instruction.
-    pub fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         let task = &mut self.tasks[self.current];
         task.client = true;
         task.nesting.clear();
@@ -100,7 +100,7 @@ impl Attribution {
     }
 
     /// Counts one instruction, which is about to be executed.
-    pub fn execute(&mut self, instruction: &Instruction) {
+    pub(crate) fn execute(&mut self, instruction: &Instruction) {
         if !instruction.points.is_empty() || instruction.user != (self.class == Class::User) {
             return self.turn(instruction);
         }
@@ -201,7 +201,7 @@ impl Attribution {
     }
 
     /// All counters of the tasks that executed something.
-    pub fn report(&self, points: &Points) -> Report {
+    pub(crate) fn report(&self, points: &Points) -> Report {
         let classes = |[user, kernel, softirq, interrupt]: Counters| Classes { user, kernel, softirq, interrupt };
         let tasks = self.tasks.iter().filter(|task| task.instructions != Counters::default()).map(|task| {
             let names = points.spec().watches.iter().map(|watch| watch.name.clone());

@@ -4,26 +4,26 @@ use crate::spec::Function;
 
 /// The functions by address.
 #[derive(Clone, Debug, Default)]
-pub struct Functions {
+pub(crate) struct Functions {
     functions: Vec<Function>,
 }
 
 impl Functions {
     /// `functions` is sorted by address.
-    pub fn new(functions: Vec<Function>) -> Self {
+    pub(crate) fn new(functions: Vec<Function>) -> Self {
         Functions { functions }
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.functions.len()
     }
 
     /// The number of the last function that begins at or before the address.
-    pub fn at(&self, address: u64) -> Option<usize> {
+    pub(crate) fn at(&self, address: u64) -> Option<usize> {
         self.functions.partition_point(|function| function.address <= address).checked_sub(1)
     }
 
-    pub fn name(&self, number: usize) -> &str {
+    pub(crate) fn name(&self, number: usize) -> &str {
         &self.functions[number].name
     }
 }

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 /// QEMU reads this.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals)]
-pub static qemu_plugin_version: AtomicI32 = AtomicI32::new(1);
+pub(crate) static qemu_plugin_version: AtomicI32 = AtomicI32::new(1);
 
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -74,7 +74,7 @@ impl Plugin {
 ///
 /// QEMU's contract: `info` is valid during the call, and `argv` has `argc` C strings.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn qemu_plugin_install(
+pub(crate) unsafe extern "C" fn qemu_plugin_install(
     id: Id,
     info: *const Info,
     argc: c_int,

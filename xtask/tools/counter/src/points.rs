@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 /// Something that happens with an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Point {
+pub(crate) enum Point {
     /// The measured part begins after it.
     Begin,
     /// The measured part ended before it.
@@ -29,7 +29,7 @@ pub enum Point {
 
 /// An instruction of the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Instruction {
+pub(crate) struct Instruction {
     pub address: u64,
     /// The application's own, be it in the lower half or linked into the kernel.
     pub user: bool,
@@ -40,14 +40,14 @@ pub struct Instruction {
 
 /// Every address at which something happens.
 #[derive(Clone, Debug)]
-pub struct Points {
+pub(crate) struct Points {
     spec: Spec,
     points: HashMap<u64, Vec<Point>>,
     pub functions: Functions,
 }
 
 impl Points {
-    pub fn new(mut spec: Spec) -> Self {
+    pub(crate) fn new(mut spec: Spec) -> Self {
         let mut points: HashMap<u64, Vec<Point>> = HashMap::new();
         let mut add = |address: u64, point: Point| points.entry(address).or_default().push(point);
         // What changes the class stands before the watches, which then count under the new one.
@@ -67,12 +67,12 @@ impl Points {
         Points { spec, points, functions }
     }
 
-    pub fn spec(&self) -> &Spec {
+    pub(crate) fn spec(&self) -> &Spec {
         &self.spec
     }
 
     /// The instruction at this address.
-    pub fn instruction(&self, address: u64) -> Instruction {
+    pub(crate) fn instruction(&self, address: u64) -> Instruction {
         let user = address >> 63 == 0 || self.spec.user_text.iter().any(|range| range.contains(address));
         Instruction {
             address,
@@ -85,7 +85,7 @@ impl Points {
 
 /// A spec with round addresses, for tests.
 #[cfg(test)]
-pub fn example() -> Spec {
+pub(crate) fn example() -> Spec {
     use crate::spec::{Function, Range, Switch, Watch};
     const KERNEL: u64 = 0xffff_ffff_8100_0000;
     Spec {

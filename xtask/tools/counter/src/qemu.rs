@@ -7,18 +7,18 @@ use anyhow::{Result, ensure};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 
 /// `qemu_plugin_id_t`.
-pub type Id = u64;
+pub(crate) type Id = u64;
 /// `struct qemu_plugin_tb`, a translated block; valid during the call that hands it over.
-pub type Block = *mut c_void;
+pub(crate) type Block = *mut c_void;
 /// `struct qemu_plugin_insn`, likewise.
-pub type Insn = *mut c_void;
+pub(crate) type Insn = *mut c_void;
 
-pub type BlockTranslated = extern "C" fn(Id, Block);
-pub type Executed = extern "C" fn(c_uint, *mut c_void);
+pub(crate) type BlockTranslated = extern "C" fn(Id, Block);
+pub(crate) type Executed = extern "C" fn(c_uint, *mut c_void);
 /// CPU, details of the access, virtual address, user data.
-pub type Accessed = extern "C" fn(c_uint, u32, u64, *mut c_void);
-pub type Simple = extern "C" fn(Id);
-pub type AtExit = extern "C" fn(Id, *mut c_void);
+pub(crate) type Accessed = extern "C" fn(c_uint, u32, u64, *mut c_void);
+pub(crate) type Simple = extern "C" fn(Id);
+pub(crate) type AtExit = extern "C" fn(Id, *mut c_void);
 
 /// `QEMU_PLUGIN_CB_NO_REGS`: the callback looks at no register of the guest.
 const NO_REGISTERS: c_int = 0;
@@ -27,7 +27,7 @@ const ANY_ACCESS: c_int = 3;
 
 /// `qemu_info_t`, whose layout is that of the system emulation.
 #[repr(C)]
-pub struct Info {
+pub(crate) struct Info {
     pub target_name: *const c_char,
     pub version_minimum: c_int,
     pub version_current: c_int,
@@ -40,13 +40,13 @@ pub struct Info {
 macro_rules! functions {
     ($($field:ident: $name:literal as fn($($argument:ty),*) $(-> $result:ty)?;)*) => {
         /// The functions of the QEMU that loaded us.
-        pub struct Qemu {
+        pub(crate) struct Qemu {
             $($field: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
         }
 
         impl Qemu {
             /// Looks all of them up.
-            pub fn find() -> Result<Self> {
+            pub(crate) fn find() -> Result<Self> {
                 Ok(Qemu {
                     $($field: {
                         let address = look_up($name);
@@ -77,40 +77,40 @@ fn look_up(name: &CStr) -> *mut c_void {
 }
 
 /// Whether this QEMU speaks version 0 or 1 of the interface (before 9.0). Version 2 took this function away.
-pub fn is_old() -> bool {
+pub(crate) fn is_old() -> bool {
     !look_up(c"qemu_plugin_n_vcpus").is_null()
 }
 
 impl Qemu {
-    pub fn on_block_translated(&self, id: Id, callback: BlockTranslated) {
+    pub(crate) fn on_block_translated(&self, id: Id, callback: BlockTranslated) {
         // SAFETY: the identity is the one that QEMU gave us.
         unsafe { (self.on_block_translated)(id, callback) }
     }
 
     /// `data` must live as long as translated code does.
-    pub fn on_executed<T>(&self, insn: Insn, callback: Executed, data: &'static T) {
+    pub(crate) fn on_executed<T>(&self, insn: Insn, callback: Executed, data: &'static T) {
         // SAFETY: the instruction is of the block being translated; what `data` points to is never freed.
         unsafe { (self.on_executed)(insn, callback, NO_REGISTERS, std::ptr::from_ref(data).cast_mut().cast()) }
     }
 
-    pub fn on_access(&self, insn: Insn, callback: Accessed) {
+    pub(crate) fn on_access(&self, insn: Insn, callback: Accessed) {
         // SAFETY: as above, without data.
         unsafe { (self.on_accessed)(insn, callback, NO_REGISTERS, ANY_ACCESS, std::ptr::null_mut()) }
     }
 
-    pub fn on_exit(&self, id: Id, callback: AtExit) {
+    pub(crate) fn on_exit(&self, id: Id, callback: AtExit) {
         // SAFETY: as above.
         unsafe { (self.on_exit)(id, callback, std::ptr::null_mut()) }
     }
 
     /// Forgets all translated code and all callbacks; `callback` registers new ones.
-    pub fn reset(&self, id: Id, callback: Simple) {
+    pub(crate) fn reset(&self, id: Id, callback: Simple) {
         // SAFETY: as above.
         unsafe { (self.reset)(id, callback) }
     }
 
     /// The instructions of a block that is being translated, each with its address.
-    pub fn instructions(&self, block: Block) -> impl Iterator<Item = (Insn, u64)> + '_ {
+    pub(crate) fn instructions(&self, block: Block) -> impl Iterator<Item = (Insn, u64)> + '_ {
         // SAFETY: QEMU has just handed the block over, and the index stays below its length.
         unsafe {
             (0..(self.block_length)(block)).map(move |index| {

@@ -14,7 +14,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Way {
+pub(crate) enum Way {
     /// sigreturn with the kernel's code segment.
     SigreturnSegment,
     /// sigreturn with the mark of application mode, to an address in the kernel.
@@ -46,7 +46,7 @@ const INSTRUCTION: usize = 16;
 static FORGED_SEGMENTS: AtomicU64 = AtomicU64::new(0);
 static FORGED_TARGET: AtomicU64 = AtomicU64::new(0);
 
-pub fn attempt(way: Way, target: u64, harmless: bool) -> Result<Outcome> {
+pub(crate) fn attempt(way: Way, target: u64, harmless: bool) -> Result<Outcome> {
     let choose = |forged: u64, legal: u64| if harmless { legal } else { forged };
     let here = arrived as *const () as u64;
     match way {

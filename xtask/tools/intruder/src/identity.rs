@@ -9,7 +9,7 @@ use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 const USER: u32 = 1000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Identity {
+pub(crate) enum Identity {
     /// An ordinary user without any capability.
     User,
     /// Root as in a container: with all capabilities but those over the kernel's code and the hardware.
@@ -19,7 +19,7 @@ pub enum Identity {
 }
 
 impl Identity {
-    pub fn take_on(self) -> Result<()> {
+    pub(crate) fn take_on(self) -> Result<()> {
         match self {
             Identity::Root => Ok(()),
             Identity::Container => {

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use std::path::Path;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Secret {
+pub(crate) enum Secret {
     /// An address in /proc/kallsyms that is not 0.
     Symbols,
     /// The kernel's log.
@@ -14,11 +14,11 @@ pub enum Secret {
 }
 
 /// Opens it, and changes nothing.
-pub fn for_writing(path: &Path) -> Result<Outcome> {
+pub(crate) fn for_writing(path: &Path) -> Result<Outcome> {
     Ok(Outcome::of_io(std::fs::OpenOptions::new().write(true).open(path)))
 }
 
-pub fn learn(what: Secret) -> Result<Outcome> {
+pub(crate) fn learn(what: Secret) -> Result<Outcome> {
     match what {
         Secret::Symbols => {
             let symbols = std::fs::read_to_string("/proc/kallsyms")?;

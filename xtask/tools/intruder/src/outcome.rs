@@ -9,7 +9,7 @@ use std::fmt;
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It did what it is for.
     Done,
     /// A call, or what it should have read, was refused.
@@ -19,13 +19,13 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub fn refused(error: Errno) -> Outcome {
+    pub(crate) fn refused(error: Errno) -> Outcome {
         // `EPERM: Operation not permitted` and so on: the name is what tests compare.
         Outcome::Refused(error.to_string().split(':').next().unwrap_or_default().to_owned())
     }
 
     /// Of a call.
-    pub fn of<T>(result: nix::Result<T>) -> Outcome {
+    pub(crate) fn of<T>(result: nix::Result<T>) -> Outcome {
         match result {
             Ok(_) => Outcome::Done,
             Err(error) => Outcome::refused(error),
@@ -33,17 +33,17 @@ impl Outcome {
     }
 
     /// Of a call that returns -1 for an error.
-    pub fn of_raw(result: libc::c_long) -> Outcome {
+    pub(crate) fn of_raw(result: libc::c_long) -> Outcome {
         Outcome::of(Errno::result(result))
     }
 
     /// Of an operation of the standard library.
-    pub fn of_io<T>(result: std::io::Result<T>) -> Outcome {
+    pub(crate) fn of_io<T>(result: std::io::Result<T>) -> Outcome {
         Outcome::of(result.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))
     }
 
     /// Of a child that tried it: it ends with status 0 when it succeeded, else with the number of the error.
-    pub fn of_child(child: Pid) -> Result<Outcome> {
+    pub(crate) fn of_child(child: Pid) -> Result<Outcome> {
         match waitpid(child, None).context("waiting for the child")? {
             WaitStatus::Exited(_, 0) => Ok(Outcome::Done),
             WaitStatus::Exited(_, status) => Ok(Outcome::refused(Errno::from_raw(status))),
@@ -64,7 +64,7 @@ impl fmt::Display for Outcome {
 }
 
 /// Runs `body` in a child, which ends with what it returns.
-pub fn in_child(body: impl FnOnce() -> i32) -> Result<Pid> {
+pub(crate) fn in_child(body: impl FnOnce() -> i32) -> Result<Pid> {
     // SAFETY: this program has one thread, so the child may do whatever its parent may.
     match unsafe { fork() }.context("fork")? {
         ForkResult::Parent { child } => Ok(child),

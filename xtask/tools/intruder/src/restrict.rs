@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Restriction {
+pub(crate) enum Restriction {
     /// By nothing: for comparison.
     Nothing,
     /// Landlock: files are read everywhere and written below one folder.
@@ -22,7 +22,7 @@ pub enum Restriction {
 }
 
 /// Takes a restriction on; `folder` is the one that may be written to.
-pub fn take_on(restriction: Restriction, folder: &Path) -> Result<()> {
+pub(crate) fn take_on(restriction: Restriction, folder: &Path) -> Result<()> {
     match restriction {
         Restriction::Nothing => Ok(()),
         Restriction::Landlock => {

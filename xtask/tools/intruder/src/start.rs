@@ -18,7 +18,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Way {
+pub(crate) enum Way {
     /// As any program.
     Plain,
     /// From a file in memory that is a copy of it.
@@ -41,7 +41,7 @@ pub enum Way {
     Personality,
 }
 
-pub fn attempt(way: Way, command: &[String]) -> Result<Outcome> {
+pub(crate) fn attempt(way: Way, command: &[String]) -> Result<Outcome> {
     let command = command.iter().map(|word| CString::new(word.as_str())).collect::<Result<Vec<_>, _>>()?;
     match way {
         Way::Traced => traced(&command),

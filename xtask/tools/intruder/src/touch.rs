@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use std::io::{IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Way {
+pub(crate) enum Way {
     /// PTRACE_ATTACH.
     Attach,
     /// PTRACE_SEIZE.
@@ -41,7 +41,7 @@ pub enum Way {
 /// Where an application's data begins, and that of a static program: for a process whose maps cannot be read.
 const DATA: usize = 0x40_0000;
 
-pub fn attempt(way: Way, pid: Pid) -> Result<Outcome> {
+pub(crate) fn attempt(way: Way, pid: Pid) -> Result<Outcome> {
     let proc = |name: &str| format!("/proc/{pid}/{name}");
     Ok(match way {
         Way::Attach => traced(pid, ptrace::attach(pid))?,
@@ -72,7 +72,7 @@ pub fn attempt(way: Way, pid: Pid) -> Result<Outcome> {
 }
 
 /// Lets a process have this many descriptors; those that it has stay open.
-pub fn descriptors(pid: Pid, number: u64) -> Result<Outcome> {
+pub(crate) fn descriptors(pid: Pid, number: u64) -> Result<Outcome> {
     Ok(limit(pid, libc::RLIMIT_NOFILE as _, number))
 }
 

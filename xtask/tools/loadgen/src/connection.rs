@@ -10,14 +10,14 @@ use std::mem;
 
 /// A request that is not answered yet.
 #[derive(Clone, Copy, Debug)]
-pub struct Sent {
+pub(crate) struct Sent {
     pub request: Request,
     /// What its latency counts from.
     pub since_ns: u64,
 }
 
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     /// Among all of a session, from 0.
     pub number: usize,
     pub stream: TcpStream,
@@ -33,7 +33,7 @@ pub struct Connection {
 
 /// What reading brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrived {
+pub(crate) enum Arrived {
     Bytes(usize),
     Nothing,
     /// The server will send nothing more.
@@ -41,7 +41,7 @@ pub enum Arrived {
 }
 
 impl Connection {
-    pub fn new(number: usize, stream: TcpStream) -> Self {
+    pub(crate) fn new(number: usize, stream: TcpStream) -> Self {
         Connection {
             number,
             stream,
@@ -54,13 +54,13 @@ impl Connection {
     }
 
     /// Adds a request to those that `flush` sends.
-    pub fn push(&mut self, sent: Sent, template: &Template, values: &Values) {
+    pub(crate) fn push(&mut self, sent: Sent, template: &Template, values: &Values) {
         template.write(sent.request.key, values, &mut self.unsent);
         self.outstanding.push_back(sent);
     }
 
     /// Sends what there is, as far as the kernel takes it, and says how much that was.
-    pub fn flush(&mut self) -> Result<usize> {
+    pub(crate) fn flush(&mut self) -> Result<usize> {
         let before = self.taken;
         while self.taken < self.unsent.len() {
             match self.stream.write(&self.unsent[self.taken..]) {
@@ -77,7 +77,7 @@ impl Connection {
     }
 
     /// Reads once.
-    pub fn read(&mut self, chunk: &mut [u8]) -> Result<Arrived> {
+    pub(crate) fn read(&mut self, chunk: &mut [u8]) -> Result<Arrived> {
         loop {
             match self.stream.read(chunk) {
                 Ok(0) => return Ok(Arrived::End),
@@ -90,7 +90,7 @@ impl Connection {
     }
 
     /// Takes the answers out of bytes that were read, in their order, and keeps an incomplete one for the next time.
-    pub fn absorb(
+    pub(crate) fn absorb(
         &mut self,
         protocol: Protocol,
         chunk: &[u8],

@@ -11,7 +11,7 @@ const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// Collected latencies.
 #[derive(Clone, Debug)]
-pub struct Latencies(Histogram<u64>);
+pub(crate) struct Latencies(Histogram<u64>);
 
 /// Their distribution.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,20 +27,20 @@ pub struct Latency {
 }
 
 impl Latencies {
-    pub fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         Ok(Latencies(Histogram::new_with_bounds(1, MAX_NS, SIGNIFICANT_DIGITS).context("making a histogram")?))
     }
 
-    pub fn record_ns(&mut self, ns: u64) {
+    pub(crate) fn record_ns(&mut self, ns: u64) {
         self.0.saturating_record(ns.max(1));
     }
 
-    pub fn add(&mut self, other: &Latencies) -> Result<()> {
+    pub(crate) fn add(&mut self, other: &Latencies) -> Result<()> {
         self.0.add(&other.0).context("adding two histograms")
     }
 
     /// None of no samples.
-    pub fn summary(&self) -> Option<Latency> {
+    pub(crate) fn summary(&self) -> Option<Latency> {
         let us = |ns: f64| ns / 1000.0;
         let quantile = |quantile| us(self.0.value_at_quantile(quantile) as f64);
         (!self.0.is_empty()).then(|| Latency {

@@ -24,11 +24,11 @@ const RET: u8 = 0xc3;
 
 /// The page. At most one exists at a time, because it has one address.
 #[derive(Debug)]
-pub struct Mark(());
+pub(crate) struct Mark(());
 
 impl Mark {
     /// Maps the page.
-    pub fn map() -> Result<Self> {
+    pub(crate) fn map() -> Result<Self> {
         let page = MARK_BEGIN as *mut c_void;
         // SAFETY: FIXED_NOREPLACE replaces no mapping that exists, so no other memory changes under anybody.
         let mapped = unsafe {
@@ -59,12 +59,12 @@ impl Mark {
     }
 
     /// The measured part begins.
-    pub fn begin(&self) {
+    pub(crate) fn begin(&self) {
         self.call(MARK_BEGIN);
     }
 
     /// The measured part has ended.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         self.call(MARK_END);
     }
 

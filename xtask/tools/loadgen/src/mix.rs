@@ -9,7 +9,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub(crate) enum Operation {
     Get,
     Set,
     Command,
@@ -17,13 +17,13 @@ pub enum Operation {
 
 /// A request, before it is written in a protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Request {
+pub(crate) struct Request {
     pub operation: Operation,
     pub key: u64,
 }
 
 /// The random numbers of one thread. The streams for different threads and purposes do not overlap.
-pub fn random_stream(seed: u64, thread: u32, purpose: Purpose) -> Xoshiro256PlusPlus {
+pub(crate) fn random_stream(seed: u64, thread: u32, purpose: Purpose) -> Xoshiro256PlusPlus {
     let mut stream = Xoshiro256PlusPlus::seed_from_u64(seed);
     if matches!(purpose, Purpose::Arrivals) {
         stream.long_jump();
@@ -36,14 +36,14 @@ pub fn random_stream(seed: u64, thread: u32, purpose: Purpose) -> Xoshiro256Plus
 
 /// What random numbers are for.
 #[derive(Clone, Copy, Debug)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     Requests,
     Arrivals,
 }
 
 /// Draws the requests of one thread.
 #[derive(Debug)]
-pub struct Mix {
+pub(crate) struct Mix {
     stream: Xoshiro256PlusPlus,
     /// None for a command.
     ratio: Option<Ratio>,
@@ -52,7 +52,7 @@ pub struct Mix {
 }
 
 impl Mix {
-    pub fn new(settings: &Settings, thread: u32) -> Result<Self> {
+    pub(crate) fn new(settings: &Settings, thread: u32) -> Result<Self> {
         let zipf = match settings.key_distribution {
             KeyDistribution::Uniform => None,
             KeyDistribution::Zipf { exponent } => Some(
@@ -67,7 +67,7 @@ impl Mix {
         Ok(Mix { stream: random_stream(settings.seed, thread, Purpose::Requests), ratio, keys: settings.keys, zipf })
     }
 
-    pub fn draw(&mut self) -> Request {
+    pub(crate) fn draw(&mut self) -> Request {
         let operation = match self.ratio {
             None => Operation::Command,
             Some(Ratio { sets: 0, .. }) => Operation::Get,

@@ -5,7 +5,7 @@ mod memcached;
 mod resp;
 mod template;
 
-pub use template::Template;
+pub(crate) use template::Template;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +46,7 @@ pub enum Answer<'a> {
 pub struct Nonsense(pub String);
 
 /// An answer and how many bytes it took; none if more bytes are needed.
-pub type Parsed<'a> = Result<Option<(Answer<'a>, usize)>, Nonsense>;
+pub(crate) type Parsed<'a> = Result<Option<(Answer<'a>, usize)>, Nonsense>;
 
 impl Protocol {
     /// Whether the server keeps what it is given, so that there are keys to write.

@@ -10,7 +10,7 @@ const NS_PER_S: f64 = 1e9;
 
 /// The intended times of one thread, in nanoseconds from the beginning.
 #[derive(Debug)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     arrivals: Arrivals,
     stream: Xoshiro256PlusPlus,
     /// Between two requests of this thread, on average.
@@ -23,7 +23,7 @@ pub struct Schedule {
 
 impl Schedule {
     /// The share of one of `threads` threads.
-    pub fn new(open_loop: OpenLoop, seed: u64, thread: u32, threads: u32) -> Self {
+    pub(crate) fn new(open_loop: OpenLoop, seed: u64, thread: u32, threads: u32) -> Self {
         let all_ns = NS_PER_S / open_loop.requests_per_s;
         let mut schedule = Schedule {
             arrivals: open_loop.arrivals,
@@ -41,12 +41,12 @@ impl Schedule {
     }
 
     /// The next request's intended time.
-    pub fn next_ns(&self) -> u64 {
+    pub(crate) fn next_ns(&self) -> u64 {
         self.next_ns as u64
     }
 
     /// Goes on to the request after that one.
-    pub fn advance(&mut self) {
+    pub(crate) fn advance(&mut self) {
         self.taken += 1;
         self.next_ns = match self.arrivals {
             // Not a running sum, which would collect rounding errors.

@@ -2,15 +2,15 @@
 //! without keeping what was written, by whichever run it was.
 
 /// `key:` and twelve digits, as redis-benchmark names them.
-pub const KEY_BYTES: usize = 16;
+pub(crate) const KEY_BYTES: usize = 16;
 /// As many keys as twelve digits name.
-pub const MAX_KEYS: u64 = 1_000_000_000_000;
+pub(crate) const MAX_KEYS: u64 = 1_000_000_000_000;
 
 /// A prime, so that keys a round number apart still have different values.
 const PERIOD_BYTES: usize = 4093;
 
 /// Appends the name of a key.
-pub fn write_key(key: u64, to: &mut Vec<u8>) {
+pub(crate) fn write_key(key: u64, to: &mut Vec<u8>) {
     let mut name = *b"key:000000000000";
     let mut rest = key;
     for digit in name[4..].iter_mut().rev() {
@@ -22,14 +22,14 @@ pub fn write_key(key: u64, to: &mut Vec<u8>) {
 
 /// The values of one size.
 #[derive(Debug)]
-pub struct Values {
+pub(crate) struct Values {
     /// Letters without a pattern; each value is a piece of it, so that neither writing nor checking one copies anything.
     letters: Vec<u8>,
     size_bytes: usize,
 }
 
 impl Values {
-    pub fn new(size_bytes: usize) -> Self {
+    pub(crate) fn new(size_bytes: usize) -> Self {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let period: Vec<u8> = (0..PERIOD_BYTES)
             .map(|_| {
@@ -45,7 +45,7 @@ impl Values {
     }
 
     /// The value that belongs to a key.
-    pub fn of(&self, key: u64) -> &[u8] {
+    pub(crate) fn of(&self, key: u64) -> &[u8] {
         let start = (key % PERIOD_BYTES as u64) as usize;
         &self.letters[start..start + self.size_bytes]
     }

@@ -4,7 +4,7 @@ mod closed;
 mod open;
 mod tally;
 
-pub use tally::Tally;
+pub(crate) use tally::Tally;
 
 use crate::connection::{Arrived, Connection, Sent};
 use crate::failure::Failure;
@@ -33,7 +33,7 @@ const TIMER: Token = Token(usize::MAX);
 
 /// Connections, and what is needed to ask and to judge.
 #[derive(Debug)]
-pub struct Worker {
+pub(crate) struct Worker {
     protocol: Protocol,
     get: Template,
     set: Template,
@@ -52,7 +52,7 @@ pub struct Worker {
 
 /// Something to do until it is done.
 #[derive(Debug)]
-pub struct Job {
+pub(crate) struct Job {
     pub source: Source,
     pub limit: Limit,
     pub pace: Pace,
@@ -62,7 +62,7 @@ pub struct Job {
 
 /// Where requests come from.
 #[derive(Debug)]
-pub enum Source {
+pub(crate) enum Source {
     /// Each of these keys is written once.
     Keys(Range<u64>),
     /// They are drawn.
@@ -71,14 +71,14 @@ pub enum Source {
 
 /// When the last request has been made.
 #[derive(Clone, Copy, Debug)]
-pub enum Limit {
+pub(crate) enum Limit {
     Requests(u64),
     AfterNs(u64),
 }
 
 /// When a request is made; `depth` is the largest number outstanding on a connection.
 #[derive(Debug)]
-pub enum Pace {
+pub(crate) enum Pace {
     Closed { depth: usize },
     Open { schedule: Schedule, depth: usize, give_up_lag_ns: Option<u64> },
 }
@@ -102,7 +102,7 @@ struct Drive<'a> {
 
 impl Worker {
     /// A worker that owns these connections, each with its number.
-    pub fn new(settings: &Settings, thread: u32, streams: Vec<(usize, TcpStream)>) -> Result<Self> {
+    pub(crate) fn new(settings: &Settings, thread: u32, streams: Vec<(usize, TcpStream)>) -> Result<Self> {
         let value_bytes = settings.value_bytes as usize;
         let (command, command_answers_number) = match &settings.workload {
             Workload::Mix(_) => (None, false),
@@ -142,7 +142,7 @@ impl Worker {
     }
 
     /// Does a job. Ends early, without an error of its own, once `stop` is set.
-    pub fn run(&mut self, job: Job, stop: &AtomicBool) -> Result<Tally> {
+    pub(crate) fn run(&mut self, job: Job, stop: &AtomicBool) -> Result<Tally> {
         let timed = job.latency || matches!(job.limit, Limit::AfterNs(_)) || matches!(job.pace, Pace::Open { .. });
         let mut drive = Drive {
             worker: self,

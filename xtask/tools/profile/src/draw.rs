@@ -21,7 +21,7 @@ struct Picture {
 }
 
 /// Draws what a file asks for to standard output.
-pub fn print(path: &Path) -> Result<()> {
+pub(crate) fn print(path: &Path) -> Result<()> {
     let text = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
     let picture: Picture = serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?;
     let svg = draw(&picture).with_context(|| format!("drawing {}", path.display()))?;

@@ -29,7 +29,7 @@ const MARKS: u64 = -4095i64 as u64;
 const IN_KERNEL: u64 = -128i64 as u64;
 
 /// Prints all samples.
-pub fn print(path: &Path) -> Result<()> {
+pub(crate) fn print(path: &Path) -> Result<()> {
     let file = std::fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
     let reading = || format!("reading {}", path.display());
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());

@@ -3,7 +3,7 @@
 use super::{Answer, Parsed, line};
 
 /// The first answer: a line is the value that was sent.
-pub fn parse(bytes: &[u8]) -> Parsed<'_> {
+pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
     Ok(line(bytes, 0)?.map(|(text, after)| (Answer::Value(text), after)))
 }
 

@@ -3,7 +3,7 @@
 use super::{Answer, Nonsense, Parsed, excerpt, line, number, value};
 
 /// The first answer.
-pub fn parse(bytes: &[u8]) -> Parsed<'_> {
+pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
     let Some((text, after)) = line(bytes, 0)? else {
         return Ok(None);
     };

@@ -29,7 +29,7 @@ fn element(bytes: &[u8], from: usize) -> Parsed<'_> {
 }
 
 /// The first answer. The items of an array are counted and not kept.
-pub fn parse(bytes: &[u8]) -> Parsed<'_> {
+pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
     let Some((answer, mut at)) = element(bytes, 0)? else {
         return Ok(None);
     };

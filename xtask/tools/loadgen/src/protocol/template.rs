@@ -13,11 +13,11 @@ enum Part {
 
 /// A kind of request. All keys have one length and so have all values, so that lengths in headers are fixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template(Vec<Part>);
+pub(crate) struct Template(Vec<Part>);
 
 impl Template {
     /// The read of a key.
-    pub fn get(protocol: Protocol) -> Self {
+    pub(crate) fn get(protocol: Protocol) -> Self {
         match protocol {
             Protocol::Redis => Template::redis("GET {key}", 0),
             Protocol::Memcached => Template::pieces("get {key}\r\n"),
@@ -26,7 +26,7 @@ impl Template {
     }
 
     /// The write of a key.
-    pub fn set(protocol: Protocol, value_bytes: usize) -> Self {
+    pub(crate) fn set(protocol: Protocol, value_bytes: usize) -> Self {
         match protocol {
             Protocol::Redis => Template::redis("SET {key} {value}", value_bytes),
             Protocol::Memcached => Template::pieces(&format!("set {{key}} 0 0 {value_bytes}\r\n{{value}}\r\n")),
@@ -36,7 +36,7 @@ impl Template {
     }
 
     /// A Redis command: words with a space between, in which `{key}` and `{value}` stand for a key and a value.
-    pub fn redis(command: &str, value_bytes: usize) -> Self {
+    pub(crate) fn redis(command: &str, value_bytes: usize) -> Self {
         let words: Vec<&str> = command.split_whitespace().collect();
         let mut text = format!("*{}\r\n", words.len());
         for word in words {
@@ -66,7 +66,7 @@ impl Template {
     }
 
     /// Appends the request for one key.
-    pub fn write(&self, key: u64, values: &Values, to: &mut Vec<u8>) {
+    pub(crate) fn write(&self, key: u64, values: &Values, to: &mut Vec<u8>) {
         for part in &self.0 {
             match part {
                 Part::Fixed(bytes) => to.extend_from_slice(bytes),

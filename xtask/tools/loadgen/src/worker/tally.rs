@@ -12,13 +12,13 @@ use anyhow::Result;
 const ANSWER_NUMBER: [&str; 10] = ["INCR", "DECR", "LPUSH", "RPUSH", "SADD", "HSET", "DEL", "EXISTS", "LLEN", "APPEND"];
 
 /// Whether a command that does what it should is answered with a number.
-pub fn answers_number(command: &str) -> bool {
+pub(super) fn answers_number(command: &str) -> bool {
     let word = command.split_whitespace().next().unwrap_or_default();
     ANSWER_NUMBER.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 #[derive(Debug)]
-pub struct Tally {
+pub(crate) struct Tally {
     pub gets: u64,
     pub sets: u64,
     pub commands: u64,
@@ -37,7 +37,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         Ok(Tally {
             gets: 0,
             sets: 0,
@@ -55,7 +55,7 @@ impl Tally {
     }
 
     /// Counts a request.
-    pub fn made(&mut self, operation: Operation) {
+    pub(crate) fn made(&mut self, operation: Operation) {
         match operation {
             Operation::Get => self.gets += 1,
             Operation::Set => self.sets += 1,
@@ -64,7 +64,7 @@ impl Tally {
     }
 
     /// Compares an answer with what the request should have brought.
-    pub fn judge(
+    pub(crate) fn judge(
         &mut self,
         connection: usize,
         sent: Sent,
@@ -99,14 +99,14 @@ impl Tally {
     }
 
     /// Counts a connection that is of no use any more.
-    pub fn lost(&mut self, connection: usize, outstanding: usize, why: &str) {
+    pub(crate) fn lost(&mut self, connection: usize, outstanding: usize, why: &str) {
         self.errors.lost_connections += 1;
         self.errors.lost_requests += outstanding as u64;
         self.errors.note(|| format!("connection {connection}: {why}, with {outstanding} requests unanswered"));
     }
 
     /// Adds another thread's.
-    pub fn add(&mut self, other: &Tally) -> Result<()> {
+    pub(crate) fn add(&mut self, other: &Tally) -> Result<()> {
         self.gets += other.gets;
         self.sets += other.sets;
         self.commands += other.commands;

@@ -10,7 +10,7 @@ use ukl_loadgen::{Amount, Protocol, Settings};
 
 /// What the server does instead of answering, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// It answers nobody for so long, and then goes on.
     Stall(Duration),
     /// It says that it cannot.
@@ -26,13 +26,13 @@ pub enum Fault {
 }
 
 #[derive(Debug)]
-pub struct Fake {
+pub(crate) struct Fake {
     pub address: SocketAddr,
     pub state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
-pub struct State {
+pub(crate) struct State {
     pub map: BTreeMap<Vec<u8>, Vec<u8>>,
     pub gets: u64,
     pub sets: u64,
@@ -44,16 +44,16 @@ pub struct State {
 }
 
 impl Fake {
-    pub fn start(protocol: Protocol) -> Self {
+    pub(crate) fn start(protocol: Protocol) -> Self {
         Fake::with(protocol, State::default())
     }
 
     /// One with a fault at a request, counted from 1.
-    pub fn faulty(protocol: Protocol, at: u64, fault: Fault) -> Self {
+    pub(crate) fn faulty(protocol: Protocol, at: u64, fault: Fault) -> Self {
         Fake::with(protocol, State { fault: Some((at, fault)), ..State::default() })
     }
 
-    pub fn dribbling(protocol: Protocol) -> Self {
+    pub(crate) fn dribbling(protocol: Protocol) -> Self {
         Fake::with(protocol, State { dribble: true, ..State::default() })
     }
 
@@ -72,7 +72,7 @@ impl Fake {
     }
 
     /// Settings for a small load on it.
-    pub fn settings(&self, protocol: Protocol, requests: u64) -> Settings {
+    pub(crate) fn settings(&self, protocol: Protocol, requests: u64) -> Settings {
         Settings {
             connections: 7,
             keys: 100,

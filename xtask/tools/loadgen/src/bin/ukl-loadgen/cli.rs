@@ -30,7 +30,7 @@ enum Command {
 }
 
 /// Parses the command line and runs what it asks for; a usage error ends the process with status 2.
-pub fn main() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Run(args) => run::run(args),
         Command::Search(args) => search::run(args),
@@ -39,7 +39,7 @@ pub fn main() -> Result<()> {
 }
 
 /// Prints the error once, the whole chain on one line, and returns the exit status.
-pub fn report(error: &anyhow::Error) -> ExitCode {
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
     let failure = Failure::within(error);
     if let Some(failure) = failure {

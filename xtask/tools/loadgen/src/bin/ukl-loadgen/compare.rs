@@ -11,7 +11,7 @@ use ukl_loadgen::{Amount, Failure, Protocol, Ratio, Session, Settings, Workload,
 
 /// Options of `compare`.
 #[derive(clap::Args, Debug)]
-pub struct Args {
+pub(crate) struct Args {
     /// The program to compare with.
     #[arg(long, value_name = "PROGRAM", default_value = "redis-benchmark")]
     redis_benchmark: PathBuf,
@@ -59,7 +59,7 @@ struct Samples {
 }
 
 /// Runs `compare`: alternating runs, a table, and status 1 if a difference is above the tolerance.
-pub fn run(args: &Args) -> Result<()> {
+pub(crate) fn run(args: &Args) -> Result<()> {
     host_and_port(&args.target)?;
     let mut cases: Vec<Case> = args
         .pipelines

@@ -6,7 +6,7 @@ use ukl_loadgen::{Amount, Arrivals, Failure, KeyDistribution, OpenLoop, Protocol
 
 /// Options of `run` and `search`.
 #[derive(clap::Args, Debug)]
-pub struct Load {
+pub(crate) struct Load {
     /// What the server speaks.
     #[arg(long, value_enum, default_value = "redis")]
     protocol: Protocol,
@@ -83,7 +83,7 @@ enum Distribution {
 
 impl Load {
     /// As settings, with what to do if neither --requests nor --duration-s is given.
-    pub fn settings(&self, rate: Option<f64>, latency: bool, amount: Option<Amount>) -> Result<Settings> {
+    pub(crate) fn settings(&self, rate: Option<f64>, latency: bool, amount: Option<Amount>) -> Result<Settings> {
         let given = self.requests.map(Amount::Requests).or(self.duration_s.map(Amount::DurationS));
         let amount = given.or(amount).ok_or_else(|| {
             Failure::usage(
@@ -121,7 +121,7 @@ impl Load {
     }
 
     /// Prints the table and writes the JSON file.
-    pub fn deliver(&self, table: &str, results: &impl serde::Serialize) -> Result<()> {
+    pub(crate) fn deliver(&self, table: &str, results: &impl serde::Serialize) -> Result<()> {
         match &self.json {
             Some(path) if path.as_os_str() == "-" => eprint!("{table}"),
             _ => print!("{table}"),

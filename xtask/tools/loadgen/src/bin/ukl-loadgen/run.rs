@@ -5,7 +5,7 @@ use anyhow::Result;
 
 /// Options of `run`.
 #[derive(clap::Args, Debug)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     load: Load,
     /// Open loop: send this many requests a second, all connections together, whatever the server does. Latencies count
@@ -18,7 +18,7 @@ pub struct Args {
 }
 
 /// Runs `run`.
-pub fn run(args: Args) -> Result<()> {
+pub(crate) fn run(args: Args) -> Result<()> {
     let settings = args.load.settings(args.rate, !args.no_latency, None)?;
     let report = ukl_loadgen::run(&settings)?;
     args.load.deliver(&report.results.to_string(), &report)

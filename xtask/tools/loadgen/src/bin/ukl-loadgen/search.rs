@@ -11,7 +11,7 @@ const TRIAL_S: f64 = 5.0;
 
 /// Options of `search`.
 #[derive(clap::Args, Debug)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     load: Load,
     /// What 99 of 100 requests have to stay below.
@@ -40,7 +40,7 @@ struct Report {
 }
 
 /// Runs `search`: a line on standard error for each rate, and the result.
-pub fn run(args: Args) -> Result<()> {
+pub(crate) fn run(args: Args) -> Result<()> {
     let settings = args.load.settings(None, true, Some(Amount::DurationS(TRIAL_S)))?;
     let goal = Goal {
         p99_limit_us: args.p99_limit_us,

@@ -12,7 +12,7 @@ const RUN_DEADLINE: Duration = Duration::from_secs(300);
 const POLL_PERIOD: Duration = Duration::from_millis(20);
 
 /// The throughput that redis-benchmark sees, in requests/s.
-pub fn rate(args: &Args, get: bool, pipeline: u32, requests: u64) -> Result<f64> {
+pub(super) fn rate(args: &Args, get: bool, pipeline: u32, requests: u64) -> Result<f64> {
     let test = if get { "GET" } else { "SET" };
     let (host, port) = host_and_port(&args.target)?;
     let mut command = Command::new(&args.redis_benchmark);

@@ -8,7 +8,7 @@ use std::time::Duration;
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The CPU time, in seconds, that the server has used since its start.
-pub fn cpu_s(target: &str) -> Result<f64> {
+pub(super) fn cpu_s(target: &str) -> Result<f64> {
     ask(target).and_then(|text| cpu_in(&text)).with_context(|| format!("asking {target} for its CPU time"))
 }
 
