@@ -154,8 +154,28 @@ pub fn subcommands() -> Vec<String> {
 mod tests {
     use super::*;
 
+    /// The environment variable with which the test of the page writes it instead.
+    const WRITE: &str = "UKL_WRITE_DOCS";
+
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_page_of_commands_is_that_of_the_program() {
+        let path = ukl_repo::repo::Repo::find().unwrap().root.join("docs/commands.md");
+        let options = clap_markdown::MarkdownOptions::new().title("Commands".to_owned()).show_footer(false);
+        let page = clap_markdown::help_markdown_command_custom(&Cli::command(), &options);
+        let page = page.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n";
+        if std::env::var_os(WRITE).is_some() {
+            std::fs::write(&path, &page).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            written == page,
+            "docs/commands.md is not what the program says of itself; write it with \
+             `{WRITE}=1 cargo test --package xtask the_page_of_commands`"
+        );
     }
 }
