@@ -165,7 +165,10 @@ mod tests {
     #[test]
     fn the_page_of_commands_is_that_of_the_program() {
         let path = ukl_repo::repo::Repo::find().unwrap().root.join("docs/commands.md");
-        let options = clap_markdown::MarkdownOptions::new().title("Commands".to_owned()).show_footer(false);
+        let options = clap_markdown::MarkdownOptions::new()
+            .title("Commands".to_owned())
+            .show_footer(false)
+            .show_table_of_contents(false);
         let page = clap_markdown::help_markdown_command_custom(&Cli::command(), &options);
         let page = page.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n";
         if std::env::var_os(WRITE).is_some() {

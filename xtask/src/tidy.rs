@@ -1,6 +1,7 @@
 //! Tests over the repository itself: each fact in its one place, and nothing dangling.
 
 mod claims;
+mod crates;
 mod protocol;
 
 use std::collections::BTreeSet;
@@ -94,8 +95,8 @@ fn no_file_is_too_long_to_read() {
         files()
             .iter()
             .filter(|path| prose_and_code.contains(&extension(path)))
-            // Has a row for each system call, and is looked up in.
-            .filter(|path| *path != Path::new("docs/compatibility.md"))
+            // Generated, and looked up in.
+            .filter(|path| !["docs/compatibility.md", "docs/commands.md"].map(Path::new).contains(&path.as_path()))
             .map(|path| (path, read(path).lines().count()))
             .filter(|(_, lines)| *lines > MAX_LINES)
             .map(|(path, lines)| format!("{}: {lines} lines, at most {MAX_LINES}; split it", path.display()))
@@ -138,7 +139,7 @@ fn every_folder_says_what_lives_there() {
 fn every_source_file_is_part_of_its_program() {
     let mut findings = Vec::new();
     for path in files() {
-        if extension(&path) != "rs" || path.iter().nth(1).is_none_or(|folder| folder != "src") {
+        if extension(&path) != "rs" || !path.iter().any(|folder| folder == "src") {
             continue;
         }
         let stem = path.file_stem().unwrap().to_str().unwrap();

@@ -1,4 +1,4 @@
-//! Applications: toolchain, libraries, objects, images and symbols.
+//! Builds applications: toolchain, libraries, objects, images and symbols.
 
 // Its macros take the place of the standard library's.
 #[macro_use]

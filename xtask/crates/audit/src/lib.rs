@@ -1,4 +1,4 @@
-//! Whether an object may be linked into the kernel, and what a linked program holds.
+//! Says whether an object may be linked into the kernel, and reads what a linked program holds.
 
 // Its macros take the place of the standard library's.
 #[macro_use]

@@ -1,4 +1,4 @@
-//! Measures: instructions, throughput, latency, boot, profiles.
+//! Measures instructions, throughput, latency, boots and profiles.
 
 // Its macros take the place of the standard library's.
 #[macro_use]

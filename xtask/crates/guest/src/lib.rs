@@ -1,4 +1,4 @@
-//! The user space beside the application: initramfs, Debian, logins.
+//! Builds the user space beside the application: initramfs, Debian, logins.
 
 // Its macros take the place of the standard library's.
 #[macro_use]

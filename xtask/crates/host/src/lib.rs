@@ -1,4 +1,4 @@
-//! Terminal, processes, cache and locks: what a program on this machine needs, whatever it is for.
+//! What a program on this machine needs, whatever it is for: processes, terminal, cache and locks.
 
 // First, because its macros take the place of the standard library's in all that follows.
 #[macro_use]

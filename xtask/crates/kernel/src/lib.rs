@@ -1,4 +1,4 @@
-//! The kernel: patched, configured, built, and its table of system calls.
+//! Patches, configures and builds the kernel, and reads its table of system calls.
 
 // Its macros take the place of the standard library's.
 #[macro_use]

@@ -1,4 +1,4 @@
-//! The flake: a Nix where there is none, and its tests.
+//! Runs and tests the flake where there is no Nix.
 
 // Its macros take the place of the standard library's.
 #[macro_use]

@@ -1,4 +1,4 @@
-//! The checkout and what its TOML files say, valid.
+//! The checkout, and what its TOML files say.
 
 pub mod config;
 pub mod ctx;

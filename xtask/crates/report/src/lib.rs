@@ -1,4 +1,4 @@
-//! Records of measurements, their statistics, the cost model and the page.
+//! Keeps records of measurements and renders them: statistics, cost model, page.
 
 // Its macros take the place of the standard library's.
 #[macro_use]

@@ -1,4 +1,4 @@
-//! Pinned tarballs, Debian packages and crates: found, fetched, checked, unpacked.
+//! Finds, fetches, checks and unpacks tarballs, Debian packages and crates.
 
 // Its macros take the place of the standard library's.
 #[macro_use]

@@ -1,4 +1,4 @@
-//! What goes into an image and whether it is still the same: pins, the bill of materials, reproducible builds.
+//! Says what goes into an image and whether it is still the same: pins, bill of materials, second builds.
 
 // Its macros take the place of the standard library's.
 #[macro_use]

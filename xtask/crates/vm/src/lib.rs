@@ -1,4 +1,4 @@
-//! A virtual machine: its arguments, network, console and end.
+//! Runs a virtual machine: its arguments, network, console and end.
 
 // Its macros take the place of the standard library's.
 #[macro_use]

@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 use ukl_host::failure::Failure;
+use ukl_host::interrupt;
 use ukl_repo::config::{App, Ready};
 
 /// How long the machine may take to stop when asked, the application's last saving included.

@@ -1,4 +1,4 @@
-//! Tests that need a machine.
+//! Tests what needs a machine.
 
 // Its macros take the place of the standard library's.
 #[macro_use]

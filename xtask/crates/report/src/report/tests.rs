@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::record::{Metric, Sample, tests::record};
-use std::path::PathBuf;
 use ukl_repo::repo::Repo;
 
 /// What a value would be at each level if every level took a fixed share of the first.
