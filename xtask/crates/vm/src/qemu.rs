@@ -61,7 +61,7 @@ pub struct Machine {
 #[derive(Clone, Debug)]
 pub enum Shape {
     /// A PC with everything a guest may want to have.
-    Q35(Q35),
+    Q35(Box<Q35>),
     /// A machine without firmware to speak of: its kernel is entered by PVH, and it has one network card and no bus. It is
     /// emulated even where KVM works: the figures are those of one emulator.
     Microvm {
@@ -281,7 +281,7 @@ mod tests {
             network: Network::Stream(5),
             console: Some("/l/console.log".into()),
             append: vec!["UKL_KEEP=1".to_owned()],
-            shape: Shape::Q35(q35),
+            shape: Shape::Q35(Box::new(q35)),
         }
     }
 

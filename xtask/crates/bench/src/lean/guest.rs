@@ -9,7 +9,7 @@ use ukl_vm::net::{self, Forward};
 use ukl_vm::vm::{MicroPlan, Vm};
 
 /// A boot takes half a second; a counted one on a busy machine a minute.
-pub const DEADLINE: Duration = Duration::from_secs(120);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// How a machine is made.
 #[derive(Clone, Copy, Debug)]

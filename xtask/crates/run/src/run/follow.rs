@@ -12,10 +12,10 @@ use ukl_vm::vm::protocol::Mark;
 use ukl_vm::vm::{Event, Vm};
 
 /// How long the machine may take to stop after the application has ended.
-pub const STOP_DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Prints what the application prints until it ends; its status becomes ours. Ctrl-C stops it.
-pub fn follow(vm: &mut Vm, app: &App) -> Result<()> {
+pub(crate) fn follow(vm: &mut Vm, app: &App) -> Result<()> {
     let status = print_until_exit(vm, app, None)?;
     verdict(app, status, vm)
 }
@@ -58,7 +58,7 @@ fn print_until_exit(vm: &mut Vm, app: &App, deadline: Option<Duration>) -> Resul
 }
 
 /// Success for status 0; any other becomes ours.
-pub fn verdict(app: &App, status: i32, vm: &Vm) -> Result<()> {
+pub(crate) fn verdict(app: &App, status: i32, vm: &Vm) -> Result<()> {
     if status == 0 {
         return Ok(());
     }

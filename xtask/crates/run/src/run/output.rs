@@ -6,7 +6,7 @@ use ukl_vm::vm::protocol::Mark;
 
 /// Sorts the lines of a console.
 #[derive(Debug, Default)]
-pub struct Output {
+pub(crate) struct Output {
     started: bool,
     ended: bool,
     /// Whether a line break is owed: init's mark begins with one that is not the application's.
@@ -15,14 +15,14 @@ pub struct Output {
 
 /// A part of the output: for standard output, and for standard error.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Part {
-    pub application: Vec<u8>,
-    pub others: Vec<u8>,
+pub(crate) struct Part {
+    pub(crate) application: Vec<u8>,
+    pub(crate) others: Vec<u8>,
 }
 
 impl Output {
     /// What the next line has for either.
-    pub fn line(&mut self, line: &Line, said: Option<&Said>) -> Part {
+    pub(crate) fn line(&mut self, line: &Line, said: Option<&Said>) -> Part {
         let mut part = Part::default();
         match (said, line) {
             (Some(Said::Mark(Mark::Start)), _) if !self.started => self.started = true,

@@ -17,7 +17,7 @@ const TRIAL_DEADLINE: Duration = Duration::from_secs(8);
 
 /// The accelerator for machines like `plan`. The outcome of the trial is kept per host kernel, QEMU and guest kernel
 /// flavour.
-pub fn choose(ctx: &Ctx, plan: &Plan) -> Result<Accelerator> {
+pub(crate) fn choose(ctx: &Ctx, plan: &Plan) -> Result<Accelerator> {
     if OpenOptions::new().read(true).write(true).open("/dev/kvm").is_err() {
         return Ok(Accelerator::Tcg);
     }

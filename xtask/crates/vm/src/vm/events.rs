@@ -24,7 +24,7 @@ pub enum Event {
 /// Puts what is found at a machine into its order: every line of the console, then the end, then the user's wish, then the
 /// deadline. A console that never falls silent keeps nothing of that back: each look is judged when its lines are through.
 #[derive(Debug, Default)]
-pub struct Feed {
+pub(crate) struct Feed {
     unread: VecDeque<Line>,
     ended: Option<ExitStatus>,
     looked: bool,
@@ -32,19 +32,19 @@ pub struct Feed {
 
 impl Feed {
     /// Takes what a look found: whether QEMU had ended, and all that the console had printed after that was asked.
-    pub fn add(&mut self, ended: Option<ExitStatus>, lines: Vec<Line>) {
+    pub(crate) fn add(&mut self, ended: Option<ExitStatus>, lines: Vec<Line>) {
         self.ended = ended;
         self.unread.extend(lines);
         self.looked = true;
     }
 
     /// Whether a look was made that is not yet judged.
-    pub fn is_fresh(&self) -> bool {
+    pub(crate) fn is_fresh(&self) -> bool {
         self.looked
     }
 
     /// A line that was printed and not yet handed on.
-    pub fn line(&mut self) -> Option<Event> {
+    pub(crate) fn line(&mut self) -> Option<Event> {
         let line = self.unread.pop_front()?;
         Some(match console::said(&line.text()) {
             Some(Said::Trouble(_)) => Event::Trouble(line),
@@ -53,7 +53,7 @@ impl Feed {
     }
 
     /// The next event; none when one has to look again.
-    pub fn next(&mut self, interrupted: bool, late: bool) -> Option<Event> {
+    pub(crate) fn next(&mut self, interrupted: bool, late: bool) -> Option<Event> {
         if let Some(event) = self.line() {
             return Some(event);
         }
@@ -71,18 +71,18 @@ impl Feed {
 
 /// What the lines that were handed on have told.
 #[derive(Debug, Default)]
-pub struct Heard {
+pub(crate) struct Heard {
     /// In their order.
-    pub marks: Vec<Mark>,
+    pub(crate) marks: Vec<Mark>,
     /// One for each start of an application.
-    pub banners: Vec<Banner>,
+    pub(crate) banners: Vec<Banner>,
     /// The kernel's first complaint.
-    pub trouble: Option<String>,
+    pub(crate) trouble: Option<String>,
 }
 
 impl Heard {
     /// Remembers an event.
-    pub fn note(&mut self, event: &Event) {
+    pub(crate) fn note(&mut self, event: &Event) {
         match event {
             Event::Line(_, Some(Said::Mark(mark))) => self.marks.push(mark.clone()),
             Event::Line(_, Some(Said::Banner(banner))) => self.banners.push(banner.clone()),
@@ -94,7 +94,7 @@ impl Heard {
     }
 
     /// Why what one waits for will not come any more, if that is certain.
-    pub fn hopeless(&self) -> Option<String> {
+    pub(crate) fn hopeless(&self) -> Option<String> {
         match (&self.trouble, self.exit_status()) {
             (Some(line), _) => Some(trouble(line)),
             (None, Some(status)) => Some(format!("the application ended with status {status}")),
@@ -103,13 +103,13 @@ impl Heard {
     }
 
     /// The application's status, when it has ended; the first one if it was started again.
-    pub fn exit_status(&self) -> Option<i32> {
+    pub(crate) fn exit_status(&self) -> Option<i32> {
         self.marks.iter().find_map(|mark| if let Mark::Exit(status) = mark { Some(*status) } else { None })
     }
 }
 
 /// How a complaint of the guest's kernel is told.
-pub fn trouble(line: &str) -> String {
+pub(crate) fn trouble(line: &str) -> String {
     format!("the guest's kernel is in trouble: {line}")
 }
 

@@ -15,20 +15,20 @@ const TAIL_LINES: usize = 25;
 
 /// The files, the machine's own while this value lives.
 #[derive(Debug)]
-pub struct Place {
+pub(crate) struct Place {
     /// Everything that the console prints.
-    pub log: PathBuf,
+    pub(crate) log: PathBuf,
     /// What QEMU itself says.
-    pub errors: PathBuf,
+    pub(crate) errors: PathBuf,
     /// What the network's program says.
-    pub network: PathBuf,
+    pub(crate) network: PathBuf,
     sockets: Sockets,
     _claim: File,
 }
 
 impl Place {
     /// A place for the machine of this name.
-    pub fn claim(ctx: &Ctx, name: &str) -> Result<Place> {
+    pub(crate) fn claim(ctx: &Ctx, name: &str) -> Result<Place> {
         let logs = ctx.cache.root().join("logs");
         std::fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
         let (name, claim) = claim_log(&logs, name)?;
@@ -42,12 +42,12 @@ impl Place {
     }
 
     /// The path of the socket of this name.
-    pub fn socket(&self, name: &str) -> PathBuf {
+    pub(crate) fn socket(&self, name: &str) -> PathBuf {
         self.sockets.path().join(name)
     }
 
     /// How QEMU ended, with the last thing it said itself: that memory is short, say.
-    pub fn ending(&self, status: ExitStatus) -> String {
+    pub(crate) fn ending(&self, status: ExitStatus) -> String {
         let said = std::fs::read(&self.errors).unwrap_or_default();
         match String::from_utf8_lossy(&said).lines().last() {
             Some(line) => format!("QEMU ended with {status}: {}", line.trim()),
@@ -56,7 +56,7 @@ impl Place {
     }
 
     /// The last lines of the console, indented.
-    pub fn tail(&self) -> String {
+    pub(crate) fn tail(&self) -> String {
         let text = String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).replace('\r', "");
         let lines: Vec<_> = text.lines().collect();
         lines[lines.len().saturating_sub(TAIL_LINES)..].iter().map(|line| format!("  | {line}\n")).collect()
@@ -87,14 +87,14 @@ fn claim_log(logs: &Path, name: &str) -> Result<(String, File)> {
 
 /// Reads a console's log while it grows.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub(crate) struct Reader {
     offset: u64,
     lines: Lines,
 }
 
 impl Reader {
     /// The lines that have come to their end since the last call; of a machine that has `ended`, also one without an end.
-    pub fn read(&mut self, log: &Path, ended: bool) -> Result<Vec<Line>> {
+    pub(crate) fn read(&mut self, log: &Path, ended: bool) -> Result<Vec<Line>> {
         let mut file = File::open(log).with_context(|| format!("opening {}", log.display()))?;
         file.seek(SeekFrom::Start(self.offset)).with_context(|| format!("reading {}", log.display()))?;
         let mut bytes = Vec::new();

@@ -15,9 +15,9 @@ use ukl_host::process;
 use ukl_repo::ctx::Ctx;
 
 /// The names of a machine's sockets.
-pub const SHELL: &str = "shell";
-pub const CONTROL: &str = "control";
-pub const DEBUGGER: &str = "debug";
+pub(crate) const SHELL: &str = "shell";
+pub(crate) const CONTROL: &str = "control";
+pub(crate) const DEBUGGER: &str = "debug";
 
 impl Vm {
     /// Starts the machine; it is up when `wait_ready` returns.
@@ -41,7 +41,7 @@ impl Vm {
             network: connection.network.clone(),
             console: Some(place.log.clone()),
             append,
-            shape: Shape::Q35(Q35 {
+            shape: Shape::Q35(Box::new(Q35 {
                 counter: plan.counter.clone(),
                 cables: plan.cables.iter().map(Cable::end).collect(),
                 disk: plan.disk.clone(),
@@ -49,7 +49,7 @@ impl Vm {
                 debugger_socket: plan.debugger.then(|| place.socket(DEBUGGER)),
                 shell_socket: place.socket(SHELL),
                 control_socket: place.socket(CONTROL),
-            }),
+            })),
         };
         Vm::start(&machine, place, connection, &plan.cables, plan.patience)
     }

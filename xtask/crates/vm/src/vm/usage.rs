@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use std::time::Duration;
 
 /// The time of a process, in steps of 10 ms. On a busy host it says more than a clock on the wall.
-pub fn cpu_time(pid: u32) -> Result<Duration> {
+pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
     let path = format!("/proc/{pid}/stat");
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
     let ticks = cpu_ticks(&text).with_context(|| format!("{path} does not say how much time was used: {text:?}"))?;

@@ -42,7 +42,7 @@ pub const SUITE: Suite = Suite {
 
 /// None in the part of a checkout that the flake's checks have.
 fn with_packages(repo: &Repo) -> Result<Vec<String>> {
-    let packages = if repo.root.join("packages").is_dir() { repo.packages()? } else { vec![] };
+    let packages = if repo.root.join("apps/packages").is_dir() { repo.packages()? } else { vec![] };
     Ok(packages.into_iter().map(|package| package.name).collect())
 }
 
