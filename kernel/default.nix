@@ -161,7 +161,7 @@ let
           "-C"
           "${sources.${flavour}}/kernel-source/${flavour}"
           "LOCALVERSION="
-          # As in xtask/src/kernel.rs: the configuration does not tell which of these there are.
+          # As in xtask/crates/kernel/src/kernel.rs: the configuration does not tell which of these there are.
           "RUSTC=absent"
           "BINDGEN=absent"
           "PAHOLE=absent"

@@ -13,8 +13,8 @@ use ukl_repo::ctx::{Ctx, Install};
 use ukl_report::report;
 use ukl_run::{boot, debug, run};
 use ukl_sources::{doctor, fetch};
+use ukl_stress::{fuzz, soak};
 use ukl_supply::{pins, reproduce, sbom};
-use ukl_vmtest::{fuzz, soak};
 
 /// Unikernel Linux: link an application into the Linux kernel, boot it, test it, measure it.
 #[derive(Parser)]

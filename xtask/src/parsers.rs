@@ -14,10 +14,10 @@ use ukl_repo::config::{App, KernelPin, Level, Library, Package, RawApp, RawLevel
 use ukl_report::record::Guest;
 use ukl_run::{memcached, resp};
 use ukl_sources::apt;
+use ukl_stress::fuzz::{differences, target};
+use ukl_stress::soak::accounts::Accounts;
 use ukl_supply::pins;
 use ukl_vm::vm::{console, messages, shell};
-use ukl_vmtest::fuzz::{differences, target};
-use ukl_vmtest::soak::accounts::Accounts;
 
 /// A parser with its name, which is also that of its fuzzer.
 pub type Parser = (&'static str, fn(&[u8]));

@@ -181,6 +181,19 @@ fn every_command_in_the_documents_exists() {
 }
 
 #[test]
+fn every_source_file_that_a_text_names_is_there() {
+    let name = regex::Regex::new(r"\bxtask/[A-Za-z0-9_./-]+\.rs\b").unwrap();
+    let mut findings = Vec::new();
+    for path in files().iter().filter(|path| ["md", "rs", "nix", "toml"].contains(&extension(path))) {
+        for (number, line) in read(path).lines().enumerate() {
+            let lost = name.find_iter(line).filter(|found| !repo().root.join(found.as_str()).exists());
+            findings.extend(lost.map(|found| format!("{}:{}: no file {}", path.display(), number + 1, found.as_str())));
+        }
+    }
+    none(findings);
+}
+
+#[test]
 fn every_picture_shows_the_words_of_its_text() {
     let texts: Vec<_> = files().into_iter().filter(|path| extension(path) == "dot").collect();
     assert!(!texts.is_empty(), "docs/pictures has no text of a picture");

@@ -59,21 +59,64 @@ fn no_crate_is_too_large_to_know() {
     );
 }
 
+/// How the table of crates begins in docs/architecture.md.
+const TABLE: &str = "| crate | what it is for | is built on |\n|---|---|---|\n";
+/// Where the graph lies as text.
+const GRAPH: &str = "docs/pictures/crates.dot";
+/// The environment variable with which the tests write what they compare.
+const WRITE: &str = "UKL_WRITE_DOCS";
+
+fn table(crates: &BTreeMap<String, Crate>) -> String {
+    let short = |name: &String| format!("`{}`", name.trim_start_matches("ukl-"));
+    let row = |(name, room): (&String, &Crate)| {
+        let needs = room.needs.iter().map(short).collect::<Vec<_>>().join(", ");
+        format!("| [`{name}`](../{}) | {} | {needs} |\n", room.folder.display(), room.description)
+    };
+    crates.iter().map(row).collect()
+}
+
+/// Every crate that `name` is built on, at whatever distance.
+fn below<'a>(crates: &'a BTreeMap<String, Crate>, name: &str, found: &mut BTreeSet<&'a str>) {
+    for need in &crates[name].needs {
+        if found.insert(need) {
+            below(crates, need, found);
+        }
+    }
+}
+
+/// The graph, without the arrows that follow from others.
+fn graph(crates: &BTreeMap<String, Crate>) -> String {
+    let mut text = format!(
+        "// What each crate is built on. Written by `{WRITE}=1 cargo test --package xtask crates`, then drawn by \
+         `dot -Tsvg {GRAPH} -o docs/pictures/crates.svg`.\ndigraph {{\n    bgcolor = \"white\"\n    node [shape = box, \
+         style = filled, fillcolor = \"#dce6f2\", fontname = \"sans-serif\", fontsize = 11]\n    edge [color = \"#555555\"]\n"
+    );
+    for (name, room) in crates {
+        text.push_str(&format!("    \"{name}\"\n"));
+        let mut implied = BTreeSet::new();
+        room.needs.iter().for_each(|need| below(crates, need, &mut implied));
+        for need in room.needs.iter().filter(|need| !implied.contains(need.as_str())) {
+            text.push_str(&format!("    \"{name}\" -> \"{need}\"\n"));
+        }
+    }
+    text + "}\n"
+}
+
 #[test]
-fn the_table_of_crates_is_that_of_the_manifests() {
-    let page = read(Path::new("docs/architecture.md"));
-    let rows: BTreeSet<&str> =
-        page.lines().filter(|line| line.starts_with("| `ukl") || line.starts_with("| `xtask`")).collect();
-    let expected: Vec<String> = crates()
-        .iter()
-        .map(|(name, room)| {
-            let needs: Vec<&str> = room.needs.iter().map(|need| need.trim_start_matches("ukl-")).collect();
-            format!("| `{name}` | {} | {} |", room.description, needs.join(", "))
-        })
-        .collect();
-    let lacking = expected.iter().filter(|row| !rows.contains(row.as_str()));
-    let mut findings: Vec<String> = lacking.map(|row| format!("docs/architecture.md lacks: {row}")).collect();
-    let stale = rows.iter().filter(|row| !expected.iter().any(|wanted| wanted == *row));
-    findings.extend(stale.map(|row| format!("docs/architecture.md has: {row}")));
-    none(findings);
+fn the_crates_are_shown_as_the_manifests_have_them() {
+    let root = super::repo().root;
+    let path = root.join("docs/architecture.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(TABLE).expect("docs/architecture.md has the table of crates");
+    let end = rest.find("\n\n").map_or(rest.len(), |end| end + 1);
+    let crates = crates();
+    let (table, graph) = (table(&crates), graph(&crates));
+    if std::env::var_os(WRITE).is_some() {
+        std::fs::write(&path, format!("{before}{TABLE}{table}{}", &rest[end..])).unwrap();
+        std::fs::write(root.join(GRAPH), &graph).unwrap();
+        return;
+    }
+    let next = format!("write both with `{WRITE}=1 cargo test --package xtask crates`, and draw the graph");
+    assert_eq!(rest[..end], table, "{next}");
+    assert_eq!(std::fs::read_to_string(root.join(GRAPH)).unwrap_or_default(), graph, "{next}");
 }

@@ -4,6 +4,4 @@
 #[macro_use]
 extern crate ukl_host;
 
-pub mod fuzz;
-pub mod soak;
 pub mod vmtest;

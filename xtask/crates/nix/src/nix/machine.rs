@@ -135,7 +135,7 @@ impl Nix {
         let changed = change(&text);
         anyhow::ensure!(
             changed != text,
-            "{file} no longer has what this control changes; mend xtask/src/nix/controls.rs"
+            "{file} no longer has what this control changes; mend xtask/crates/nix/src/nix/controls.rs"
         );
         fs::write(&path, changed).with_context(|| format!("writing {}", path.display()))?;
         Ok(copy)

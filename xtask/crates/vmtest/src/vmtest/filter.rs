@@ -187,6 +187,7 @@ mod tests {
             "unit/",
             "byb/smp1/behaviour/",
             "compatibility/",
+            "entry/",
             "byb/smp1/redis/",
             "byb/smp1/memcached/",
             "byb/smp2/hello-rs/",
