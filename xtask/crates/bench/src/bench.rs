@@ -10,10 +10,8 @@ mod timed;
 
 use outcome::Outcome;
 
-use crate::counting::Requests;
-use crate::counts::Rules;
-use crate::counts::rules::FILE;
 use crate::lean;
+use crate::schema::{self, Schema};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use ukl_host::failure::Failure;
@@ -62,12 +60,8 @@ impl Args {
     }
 }
 
-/// An application and what its bench.toml holds.
-enum Benchmark {
-    Calls(App, Rules),
-    Requests(App, Requests),
-    Parties(App, parties::Settings),
-}
+/// An application and what is measured of it.
+type Benchmark = (App, Schema);
 
 /// Runs `bench`: measures one application after the other, prints the tables, writes the record and the page, and fails
 /// when a rule of a bench.toml is broken.
@@ -91,10 +85,11 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         if index > 0 {
             println!();
         }
-        match benchmark {
-            Benchmark::Parties(app, settings) => parties::run(ctx, app, settings, levels.as_deref(), &mut outcome)?,
-            Benchmark::Calls(app, rules) => calls::run(ctx, app, rules, levels.as_deref(), &mut outcome)?,
-            Benchmark::Requests(app, settings) => {
+        let (app, schema) = benchmark;
+        match schema {
+            Schema::Parties(settings) => parties::run(ctx, app, settings, levels.as_deref(), &mut outcome)?,
+            Schema::Calls(rules) => calls::run(ctx, app, rules, levels.as_deref(), &mut outcome)?,
+            Schema::Requests(settings) => {
                 let mut choice = requests::Choice::new(ctx, app, settings, levels.as_deref())?;
                 choice.profile = args.profile;
                 choice.rounds = if args.profile { 0 } else { args.rounds.unwrap_or(settings.timed.rounds) };
@@ -112,7 +107,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
 }
 
 fn boot(ctx: &Ctx, args: &Args, benchmarks: &[Benchmark], levels: Option<Vec<Level>>) -> Result<()> {
-    let [Benchmark::Requests(app, _)] = benchmarks else {
+    let [(app, Schema::Requests(_))] = benchmarks else {
         return Err(Failure::usage("`--boot` needs one server", "add `--app redis`"));
     };
     let levels = match levels {
@@ -135,7 +130,7 @@ fn write(ctx: &Ctx, record: &Record, dir: &Path) -> Result<()> {
 }
 
 fn check_loadgen(ctx: &Ctx, benchmarks: &[Benchmark], levels: Option<&[Level]>) -> Result<()> {
-    let [Benchmark::Requests(app, settings)] = benchmarks else {
+    let [(app, Schema::Requests(settings))] = benchmarks else {
         return Err(Failure::usage("`--check-loadgen` needs one server", "add `--app redis`"));
     };
     let level = match levels {
@@ -148,21 +143,10 @@ fn check_loadgen(ctx: &Ctx, benchmarks: &[Benchmark], levels: Option<&[Level]>) 
 /// The benchmark of that name.
 fn find(ctx: &Ctx, name: &str) -> Result<Benchmark> {
     let app = ctx.repo.app(name)?;
-    let path = app.dir.join(FILE);
-    if path.is_file()
-        && let Some(requests) = Requests::read(&path)?
-    {
-        return Ok(Benchmark::Requests(app, requests));
-    }
-    if path.is_file()
-        && let Some(settings) = parties::Settings::read(&path)?
-    {
-        return Ok(Benchmark::Parties(app, settings));
-    }
-    match Rules::find(&ctx.repo, &app.dir)? {
-        Some(rules) => Ok(Benchmark::Calls(app, rules)),
+    match Schema::read(&ctx.repo, &app)? {
+        Some(schema) => Ok((app, schema)),
         None => Err(Failure::usage(
-            format!("application `{}` has no {}, so it is no benchmark", app.name, path.display()),
+            format!("application `{}` has no {}, so it is no benchmark", app.name, schema::path(&app).display()),
             "`cargo xtask bench --app microbench`",
         )),
     }

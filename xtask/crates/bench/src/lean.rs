@@ -14,7 +14,7 @@ pub use bench::{Order, check_privilege, run as bench};
 pub use guest::{Guest, Options};
 
 use crate::counting::Requests;
-use crate::counts;
+use crate::schema;
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 use ukl_app::link;
@@ -44,12 +44,10 @@ impl Image {
     /// The image of an application at a level, with everything built that is missing; `beside` is a shell script for the
     /// guest, run beside the application.
     pub fn build(ctx: &Ctx, app: &App, level: &Level, beside: Option<&str>) -> Result<Self> {
-        let path = app.dir.join(counts::rules::FILE);
-        let requests = if path.is_file() { Requests::read(&path)? } else { None };
-        let Some(requests) = requests else {
+        let Some(requests) = schema::requests(&ctx.repo, app)? else {
             return Err(Failure::usage(
                 format!("application `{}` is no server that the lean footing can ask: it has no [requests]", app.name),
-                format!("write the section into {}, or name `--app redis`", path.display()),
+                format!("write the section into {}, or name `--app redis`", schema::path(app).display()),
             ));
         };
         let image = link::image_on(ctx, app, level, Footing::Lean)?;

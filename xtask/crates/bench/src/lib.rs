@@ -9,3 +9,4 @@ pub mod counting;
 pub mod counts;
 pub mod lean;
 pub mod profile;
+pub mod schema;

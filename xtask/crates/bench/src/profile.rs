@@ -51,7 +51,7 @@ pub struct Profile {
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     doctor::prepare(ctx)?;
     let app = ctx.repo.app(&args.app)?;
-    let load = Load::read(&app)?;
+    let load = Load::read(&ctx.repo, &app)?;
     let names = [Some(&args.level), args.against.as_ref()];
     let levels = names.into_iter().flatten().map(|name| ctx.repo.level(name)).collect::<Result<Vec<_>>>()?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("creating {}", args.out.display()))?;

@@ -3,8 +3,9 @@
 
 use super::Outcome;
 use super::measure::{self, Program};
-use crate::counts::rules::{FILE, Kind, LeftOut};
+use crate::counts::rules::{Kind, LeftOut};
 use crate::counts::{self, Measured, Place, Rules, Verdict};
+use crate::schema;
 use anyhow::Result;
 use ukl_host::failure::Failure;
 use ukl_repo::config::{App, Level};
@@ -49,7 +50,7 @@ pub fn run(ctx: &Ctx, app: &App, rules: &Rules, levels: Option<&[Level]>, outcom
     summarise(&verdicts);
     let broken = verdicts.iter().filter(|verdict| !verdict.holds).count();
     if broken > 0 {
-        let path = app.dir.join(FILE);
+        let path = schema::path(app);
         outcome.broken.push(Failure::new(
             format!("{broken} of {} comparisons break a rule of {}", verdicts.len(), path.display()),
             "look for what the last change added to the path of a system call",

@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn every_counter_becomes_a_sample() {
-        let settings = read(FILE).unwrap().unwrap();
+        let settings = read(FILE).unwrap();
         let figures = Figures::new(&report(), 10).unwrap();
         let row = Row { level: "byb".to_owned(), request: "GET".to_owned(), figures };
         let line = |sample: &Sample| {

@@ -4,11 +4,9 @@ mod timed;
 
 pub use timed::{Limit, Timed};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::Path;
-use ukl_repo::config;
 
 /// What the load generator does, and with which arguments the server runs.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -48,26 +46,9 @@ pub struct LevelOrder {
     warmup_requests: u64,
 }
 
-/// The file, as far as it is about requests.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    requests: Requests,
-}
-
 impl Requests {
-    /// Reads the file; `None` when it has no `[requests]`.
-    pub fn read(path: &Path) -> Result<Option<Self>> {
-        let table: toml::Table = config::read(path)?;
-        if !table.contains_key("requests") {
-            return Ok(None);
-        }
-        let File { requests } = config::read(path)?;
-        requests.validate().with_context(|| format!("reading {}", path.display()))?;
-        Ok(Some(requests))
-    }
-
-    fn validate(&self) -> Result<()> {
+    /// Checks what the types do not.
+    pub fn validate(&self) -> Result<()> {
         for (name, value) in [
             ("connections", u64::from(self.connections)),
             ("pipeline", u64::from(self.pipeline)),
@@ -131,6 +112,7 @@ fn valid_ratio(key: &str, ratio: &str) -> Result<()> {
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use crate::schema::Schema;
 
     pub const FILE: &str = "[requests]\nprotocol = 'redis'\nport = 6379\nconnections = 300\npipeline = 1\nvalue_bytes = 64\n\
                         keys = 1000\nrequests = 30000\nwarmup_requests = 3000\nseed = 1\n\
@@ -138,22 +120,22 @@ pub mod tests {
                         order = { levels = ['linux', 'byb'], connections = 1, requests = 20, warmup_requests = 5 }\n\
                         timed = { rounds = 5, duration_s = 2.0, warmup_requests = 30 }\n";
 
-    pub fn read(text: &str) -> Result<Option<Requests>> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("bench.toml");
-        std::fs::write(&path, text).unwrap();
-        Requests::read(&path)
+    pub fn read(text: &str) -> Result<Requests> {
+        match Schema::parse(text)? {
+            Schema::Requests(requests) => Ok(requests),
+            other => panic!("{other:?} is not about requests"),
+        }
     }
 
     #[test]
     fn the_load_generator_is_told_everything() {
-        let requests = read(FILE).unwrap().unwrap();
+        let requests = read(FILE).unwrap();
         insta::assert_snapshot!(requests.command("load", "1:0"));
     }
 
     #[test]
     fn levels_are_put_in_order_under_a_load_of_its_own() {
-        let requests = read(FILE).unwrap().unwrap();
+        let requests = read(FILE).unwrap();
         let order = requests.for_order();
         assert_eq!((order.connections, order.requests, order.warmup_requests), (1, 20, 5));
         assert_eq!((order.keys, order.order.levels.len()), (requests.keys, 2));
@@ -161,7 +143,6 @@ pub mod tests {
 
     #[test]
     fn a_benchmark_of_calls_has_no_requests() {
-        assert_eq!(read("[limits.byb]\ngetppid = 60\n").unwrap(), None);
     }
 
     #[test]

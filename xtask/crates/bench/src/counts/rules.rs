@@ -1,16 +1,10 @@
 //! The file `bench.toml` of an application: what its counts are held to.
 
 use super::{Count, Measured, Place};
-use crate::bench::parties;
-use crate::counting::Requests;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use ukl_repo::repo::Repo;
-
-/// The name of the file.
-pub const FILE: &str = "bench.toml";
 
 /// All rules of an application. A figure is the median of the batches where nothing else is said.
 #[derive(Clone, Debug, Deserialize)]
@@ -95,19 +89,8 @@ pub struct Verdict {
 pub type LeftOut = BTreeSet<String>;
 
 impl Rules {
-    /// Reads the file of an application; `None` where it has none.
-    pub fn find(repo: &Repo, folder: &Path) -> Result<Option<Self>> {
-        let path = folder.join(FILE);
-        // Other files are about a server's requests or about several machines, and hold no rules.
-        if !path.is_file() || Requests::read(&path)?.is_some() || parties::Settings::read(&path)?.is_some() {
-            return Ok(None);
-        }
-        let rules: Rules = ukl_repo::config::read(&path)?;
-        rules.validate(repo).with_context(|| format!("in {}", path.display()))?;
-        Ok(Some(rules))
-    }
-
-    fn validate(&self, repo: &Repo) -> Result<()> {
+    /// Checks what the types do not: that the levels are there, and that each order makes sense.
+    pub fn validate(&self, repo: &Repo) -> Result<()> {
         for level in self.levels().iter().chain(self.limits.keys()) {
             repo.level(level)?;
         }

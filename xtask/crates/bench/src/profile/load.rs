@@ -1,9 +1,11 @@
 //! What the server does while it is sampled.
 
 use crate::counting::Requests;
+use crate::schema;
 use anyhow::Result;
 use ukl_host::failure::Failure;
 use ukl_repo::config::App;
+use ukl_repo::repo::Repo;
 
 /// Requests of the first part, with the values of the benchmark.
 const SMALL: u64 = 8000;
@@ -25,12 +27,10 @@ pub struct Load {
 
 impl Load {
     /// The load for a server.
-    pub fn read(app: &App) -> Result<Self> {
-        let path = app.dir.join("bench.toml");
-        let requests = if path.is_file() { Requests::read(&path)? } else { None };
-        let requests = requests.ok_or_else(|| {
+    pub fn read(repo: &Repo, app: &App) -> Result<Self> {
+        let requests = schema::requests(repo, app)?.ok_or_else(|| {
             Failure::usage(
-                format!("nothing says what to ask {}: {} has no `[requests]`", app.name, path.display()),
+                format!("nothing says what to ask {}: {} has no `[requests]`", app.name, schema::path(app).display()),
                 "name a server that `cargo xtask bench --app` takes, such as redis",
             )
         })?;

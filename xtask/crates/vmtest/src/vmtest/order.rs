@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use ukl_bench::bench::measure::{self, Machine, Program};
 use ukl_bench::counts::rules::LeftOut;
 use ukl_bench::counts::{Measured, Place, Rules, Verdict};
+use ukl_bench::schema;
 use ukl_host::interrupt;
 use ukl_repo::config::App;
 use ukl_repo::ctx::Ctx;
@@ -37,14 +38,14 @@ pub const SUITE: Suite = Suite {
 fn with_rules(repo: &Repo) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for app in repo.apps()? {
-        names.extend(Rules::find(repo, &app.dir)?.map(|_| app.name));
+        names.extend(schema::rules(repo, &app)?.map(|_| app.name));
     }
     Ok(names)
 }
 
 fn rules(repo: &Repo, part: &Part) -> Result<(App, Rules)> {
     let app = repo.app(&part.app)?;
-    let rules = Rules::find(repo, &app.dir)?.with_context(|| format!("{} has no [[order]]", app.name))?;
+    let rules = schema::rules(repo, &app)?.with_context(|| format!("{} has no [[order]]", app.name))?;
     Ok((app, rules))
 }
 

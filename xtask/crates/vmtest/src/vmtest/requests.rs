@@ -5,7 +5,7 @@ use super::suite::{Apps, Machines, Part, Quick, Suite, When, words};
 use super::tally::Tally;
 use anyhow::{Context, Result, ensure};
 use ukl_bench::counting::{self, Order, Requests, Row};
-use ukl_bench::counts::rules::FILE;
+use ukl_bench::schema;
 use ukl_repo::config::App;
 use ukl_repo::ctx::Ctx;
 use ukl_repo::repo::Repo;
@@ -24,26 +24,21 @@ pub const SUITE: Suite = Suite {
     tests,
     run: |ctx, part, tally| {
         let app = ctx.repo.app(&part.app)?;
-        let requests = requests(&app)?.with_context(|| format!("{} has no [requests]", app.name))?;
+        let requests = schema::requests(&ctx.repo, &app)?.with_context(|| format!("{} has no [requests]", app.name))?;
         judge_app(ctx, &app, &requests.for_order(), &part.prefix, tally)
     },
 };
 
-fn requests(app: &App) -> Result<Option<Requests>> {
-    let path = app.dir.join(FILE);
-    if path.is_file() { Requests::read(&path) } else { Ok(None) }
-}
-
 fn with_requests(repo: &Repo) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for app in repo.apps()? {
-        names.extend(requests(&app)?.map(|_| app.name));
+        names.extend(schema::requests(repo, &app)?.map(|_| app.name));
     }
     Ok(names)
 }
 
 fn tests(repo: &Repo, part: &Part) -> Result<Vec<String>> {
-    let ratios = requests(&repo.app(&part.app)?)?.map(|requests| requests.ratios).unwrap_or_default();
+    let ratios = schema::requests(repo, &repo.app(&part.app)?)?.map(|requests| requests.ratios).unwrap_or_default();
     let totals = ratios.keys().map(|name| format!("{name}-total"));
     Ok(totals.chain(words(&["repeatable", "negative-control"])).collect())
 }

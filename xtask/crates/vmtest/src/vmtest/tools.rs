@@ -185,7 +185,7 @@ impl Guest<'_> {
 /// `cargo xtask profile` finds the application's functions above those of TCP, and its stacks whole.
 fn one_stack(ctx: &Ctx, level: &Level) -> Result<String> {
     let app = ctx.repo.app("redis")?;
-    let stacks = profile::of_level(ctx, &app, level, &Load::read(&app)?)?.stacks;
+    let stacks = profile::of_level(ctx, &app, level, &Load::read(&ctx.repo, &app)?)?.stacks;
     let all = stacks.of_application();
     ensure!(all > 500, "only {all} samples are of redis");
     for path in

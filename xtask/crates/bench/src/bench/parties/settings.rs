@@ -1,9 +1,7 @@
 //! The section `[parties]` of a `bench.toml`: what an application of several machines computes.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde::Deserialize;
-use std::path::Path;
-use ukl_repo::config;
 
 /// What is measured.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -51,26 +49,9 @@ pub struct Variant {
     pub args: Vec<String>,
 }
 
-/// The file, as far as it is about parties.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    parties: Settings,
-}
-
 impl Settings {
-    /// Reads the file; `None` when it has no `[parties]`.
-    pub fn read(path: &Path) -> Result<Option<Self>> {
-        let table: toml::Table = config::read(path)?;
-        if !table.contains_key("parties") {
-            return Ok(None);
-        }
-        let File { parties } = config::read(path)?;
-        parties.validate().with_context(|| format!("reading {}", path.display()))?;
-        Ok(Some(parties))
-    }
-
-    fn validate(&self) -> Result<()> {
+    /// Checks what the types do not.
+    pub fn validate(&self) -> Result<()> {
         ensure!(!self.levels.is_empty(), "`parties.levels` is empty; a level such as \"linux\" was expected");
         for level in &self.polling.levels {
             ensure!(
@@ -101,21 +82,22 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::Schema;
 
     const FILE: &str = "[parties]\nlevels = ['linux', 'byb']\nrequest = ['--check']\ntogether = ['local']\n\
                         polling = { levels = ['linux'], args = ['--spin'] }\n\
                         [[parties.case]]\nname = 'few'\nargs = ['9']\nrounds = 2\n";
 
-    fn read(text: &str) -> Result<Option<Settings>> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("bench.toml");
-        std::fs::write(&path, text).unwrap();
-        Settings::read(&path)
+    fn read(text: &str) -> Result<Settings> {
+        match Schema::parse(text)? {
+            Schema::Parties(settings) => Ok(settings),
+            other => panic!("{other:?} is not about parties"),
+        }
     }
 
     #[test]
     fn a_level_that_polls_stands_behind_the_one_that_waits() {
-        let settings = read(FILE).unwrap().unwrap();
+        let settings = read(FILE).unwrap();
         let names: Vec<_> = settings.variants(&settings.levels).into_iter().map(|variant| variant.name).collect();
         assert_eq!(names, ["linux", "linux-spin", "byb"]);
     }
@@ -125,6 +107,5 @@ mod tests {
         let error = |from: &str, to: &str| format!("{:#}", read(&FILE.replace(from, to)).unwrap_err());
         assert!(error("rounds = 2", "rounds = 0").contains("`parties.case` \"few\" has 0 rounds"));
         assert!(error("levels = ['linux'],", "levels = ['ret'],").contains("has ret, which `parties.levels` has not"));
-        assert_eq!(read("[limits.byb]\ngetppid = 60\n").unwrap(), None);
     }
 }

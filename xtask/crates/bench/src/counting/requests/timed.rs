@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_limit_depends_on_what_executes_the_guest() {
-        let limit = read(&with(LIMIT)).unwrap().unwrap().timed.limit.unwrap();
+        let limit = read(&with(LIMIT)).unwrap().timed.limit.unwrap();
         assert_eq!((limit.p99_us(false), limit.p99_us(true)), (500, 20_000));
         assert_eq!(limit.command(), "gets:sets 29:1");
     }

@@ -167,21 +167,3 @@ fn rules_that_make_no_sense_are_refused() {
     let unknown = toml::from_str::<Rules>(&RULES.replace("margin", "margn")).unwrap_err();
     assert!(unknown.message().contains("unknown field `margn`"), "{unknown}");
 }
-
-#[test]
-fn the_file_of_every_application_is_of_one_kind() {
-    let repo = Repo::find().unwrap();
-    let mut kinds = BTreeSet::new();
-    for app in repo.apps().unwrap() {
-        let path = app.dir.join(FILE);
-        if !path.is_file() {
-            continue;
-        }
-        let requests = Requests::read(&path).unwrap().is_some();
-        let parties = parties::Settings::read(&path).unwrap().is_some();
-        let rules = Rules::find(&repo, &app.dir).unwrap().is_some();
-        assert_eq!([requests, parties, rules].iter().filter(|kind| **kind).count(), 1, "{}", path.display());
-        kinds.insert((requests, parties, rules));
-    }
-    assert_eq!(kinds.len(), 3, "an example of each kind");
-}
