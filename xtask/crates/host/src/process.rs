@@ -1,12 +1,15 @@
-//! Running external programs: echoed, never outliving us, and with their output kept when it is long.
+//! Running external programs: echoed, never outliving us, and with their output kept when it is long. `xshell::cmd!` writes a
+//! command as one would type it; its own `run` and `read` know none of this, so commands are run by the functions here.
 
 use crate::failure::{Failure, MAKE_SPACE};
 use anyhow::{Context, Result};
+use std::borrow::BorrowMut;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use xshell::{Cmd, Shell};
 
 /// How many lines of a failed command's output are shown.
 const TAIL_LINES: usize = 25;
@@ -18,18 +21,59 @@ const PROGRESS_PERIOD: Duration = Duration::from_secs(5);
 /// What programs say when the disk is full (strerror of ENOSPC).
 const NO_SPACE: &str = "No space left on device";
 
+/// A command that the functions here run: one of `cmd!`, or one of the standard library.
+pub trait External {
+    /// What it is held as while it runs.
+    type Held: BorrowMut<Command>;
+
+    /// The command with its working directory and environment.
+    fn held(self) -> Self::Held;
+}
+
+impl External for Cmd<'_> {
+    type Held = Command;
+
+    fn held(self) -> Command {
+        self.into()
+    }
+}
+
+impl External for Command {
+    type Held = Command;
+
+    fn held(self) -> Command {
+        self
+    }
+}
+
+impl<'a> External for &'a mut Command {
+    type Held = &'a mut Command;
+
+    fn held(self) -> &'a mut Command {
+        self
+    }
+}
+
+/// A shell whose commands run in a folder.
+pub fn shell_in(folder: &Path) -> Result<Shell> {
+    let sh = Shell::new()?;
+    sh.change_dir(folder);
+    Ok(sh)
+}
+
+/// A word in quotes, as a shell reads it back whatever it holds.
+pub fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// The command as one could type it.
 pub fn display(command: &Command) -> String {
-    let quoted = |text: &str| {
+    let shown = |text: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+:,./@%".contains(c);
-        if !text.is_empty() && text.chars().all(plain) {
-            text.to_owned()
-        } else {
-            format!("'{}'", text.replace('\'', r"'\''"))
-        }
+        if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { quoted(text) }
     };
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
+    words.map(|word| shown(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }
 
 /// Makes the child die with this process, so that an interrupted build leaves no compiler behind.
@@ -67,7 +111,9 @@ pub fn without_cargo(command: &mut Command) -> &mut Command {
 }
 
 /// Echoes and runs a short command with our own standard output and error.
-pub fn run(command: &mut Command) -> Result<()> {
+pub fn run(command: impl External) -> Result<()> {
+    let mut held = command.held();
+    let command = held.borrow_mut();
     let shown = display(command);
     eprintln!("$ {shown}");
     let status = die_with_parent(command).status().with_context(|| format!("starting `{shown}`"))?;
@@ -75,14 +121,23 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Echoes and runs a short command that prints to our standard error: our standard output is for results.
+pub fn run_on_stderr(command: impl External) -> Result<()> {
+    run(command.held().borrow_mut().stdout(std::io::stderr()))
+}
+
 /// Runs a quiet query and returns the text that it prints; not echoed, because it changes nothing.
-pub fn read(command: &mut Command) -> Result<String> {
-    let output = output(command)?;
+pub fn read(command: impl External) -> Result<String> {
+    let mut held = command.held();
+    let command = held.borrow_mut();
+    let output = output(&mut *command)?;
     String::from_utf8(output).with_context(|| format!("`{}` printed something that is not text", display(command)))
 }
 
-/// The same, with any bytes.
-pub fn output(command: &mut Command) -> Result<Vec<u8>> {
+/// Runs a quiet query and returns the bytes that it prints.
+pub fn output(command: impl External) -> Result<Vec<u8>> {
+    let mut held = command.held();
+    let command = held.borrow_mut();
     let shown = display(command);
     let output =
         die_with_parent(command).stdin(Stdio::null()).output().with_context(|| format!("starting `{shown}`"))?;
@@ -93,7 +148,9 @@ pub fn output(command: &mut Command) -> Result<Vec<u8>> {
 
 /// Echoes and runs a long command. Its output goes to `log`; the terminal gets a line every few seconds with the time
 /// and the last line printed, and the end of the log if the command fails.
-pub fn run_logged(what: &str, command: &mut Command, log: &Path) -> Result<()> {
+pub fn run_logged(what: &str, command: impl External, log: &Path) -> Result<()> {
+    let mut held = command.held();
+    let command = held.borrow_mut();
     let shown = display(command);
     eprintln!("$ {shown}");
     let mut file = std::fs::File::create(log).with_context(|| format!("creating {}", log.display()))?;
@@ -160,6 +217,7 @@ fn tail(log: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use xshell::cmd;
 
     #[test]
     fn a_command_is_shown_as_one_would_type_it() {
@@ -176,6 +234,21 @@ mod tests {
         let error = run_logged("trying", command.args(["-c", "echo out; echo err >&2; exit 3"]), &log).unwrap_err();
         assert!(error.to_string().contains("exit status: 3"), "{error}");
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "out\nerr\n");
+    }
+
+    #[test]
+    fn a_command_of_a_shell_keeps_its_words_folder_and_environment() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().canonicalize().unwrap();
+        let sh = shell_in(&folder).unwrap();
+        let words = ["one word", "$HOME"];
+        let script = "pwd; echo \"$0\" \"$1\" \"$2\" \"${EXTRA-}\" \"${CARGO_MANIFEST_DIR-}\"";
+        let jobs = "2";
+        let mut command = cmd!(sh, "sh -c {script} {words...} -j{jobs}").env("EXTRA", "e").into();
+        assert_eq!(
+            read(without_cargo(&mut command)).unwrap(),
+            format!("{}\none word $HOME -j2 e \n", folder.display())
+        );
     }
 
     #[test]
