@@ -117,7 +117,8 @@ pub fn scripts(bytes: &[u8]) {
 mod tests {
     use super::*;
     use std::fs;
-    use std::process::Command;
+    use ukl_host::process;
+    use xshell::{Shell, cmd};
 
     /// Mutations of each seed.
     const ROUNDS: usize = 400;
@@ -180,8 +181,8 @@ mod tests {
         let (source, object) = (dir.path().join("t.c"), dir.path().join("t.o"));
         let text = "__thread int t; extern int g(int *); int d[9] = {1}; int f(int x) { t += x; return g(d) + t; }\n";
         fs::write(&source, text).unwrap();
-        let gcc = Command::new("gcc").args(["-O1", "-c"]).arg(&source).arg("-o").arg(&object).output().unwrap();
-        assert!(gcc.status.success(), "{}", String::from_utf8_lossy(&gcc.stderr));
+        let sh = Shell::new().unwrap();
+        process::read(cmd!(sh, "gcc -O1 -c {source} -o {object}")).unwrap();
         fs::read(object).unwrap()
     }
 

@@ -10,6 +10,7 @@ use ukl_repo::ctx::Ctx;
 use ukl_repo::repo::Repo;
 use ukl_vmtest::vmtest::suite::When;
 use ukl_vmtest::vmtest::{Part, Tally, UNIT};
+use xshell::cmd;
 
 /// The workspace's manifest, as far as it names folders.
 #[derive(Deserialize)]
@@ -132,12 +133,13 @@ fn functions(module: &[String], text: &str) -> Vec<String> {
 
 /// Runs them all and counts those that are wanted.
 pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let sh = process::shell_in(&ctx.repo.root)?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     // Snapshots are compared, never written.
-    cargo.current_dir(&ctx.repo.root).env("INSTA_UPDATE", "no");
-    cargo.args(["test", "--release", "--workspace"]).stdin(Stdio::null());
+    let cargo = cmd!(sh, "{cargo} test --release --workspace").env("INSTA_UPDATE", "no");
+    let mut cargo = Command::from(cargo);
     eprintln!("$ {}", process::display(&cargo));
-    let output = process::die_with_parent(&mut cargo).output().context("starting cargo test")?;
+    let output = process::die_with_parent(&mut cargo).stdin(Stdio::null()).output().context("starting cargo test")?;
     let text = String::from_utf8_lossy(&output.stdout);
     let results: Vec<_> = text.lines().filter_map(result).collect();
     for (name, passed) in &results {

@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_audit::program;
 use ukl_host::cache::Key;
 use ukl_host::failure::Failure;
@@ -19,6 +18,7 @@ use ukl_ld::OBJECT_SUFFIX;
 use ukl_repo::config::{App, CXX, FOLDER, library_placeholder};
 use ukl_repo::ctx::Ctx;
 use ukl_sources::unpack;
+use xshell::{Shell, cmd};
 
 /// What comes out of an application's build.
 #[derive(Clone, Debug)]
@@ -43,7 +43,8 @@ pub fn editable_source(ctx: &Ctx, app: &App) -> Result<PathBuf> {
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished).with_context(|| format!("removing {}", unfinished.display()))?;
         }
-        process::run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(&pristine).arg(&unfinished))?;
+        let sh = Shell::new()?;
+        process::run(cmd!(sh, "cp -a --reflink=auto {pristine} {unfinished}"))?;
         fs::rename(&unfinished, &tree).with_context(|| format!("creating {}", tree.display()))?;
     }
     Ok(tree)

@@ -5,12 +5,12 @@ use crate::toolchain::Toolchain;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::{prebuilt, process};
 use ukl_kernel::kernel;
 use ukl_repo::ctx::Ctx;
 use ukl_sources::fetch;
+use xshell::{Cmd, Shell, cmd};
 
 /// The pin.
 const PIN: &str = "app-runtime/cxx/gcc.toml";
@@ -78,8 +78,8 @@ pub fn library(ctx: &Ctx, toolchain: &Toolchain) -> Result<PathBuf> {
         unpack(&tarball, &work.path)?;
         standard_library(ctx, toolchain, &work.path)?;
         unwinder(toolchain, &work.path, &own)?;
-        let installed = work.path.join("installed/cxx");
-        process::run(Command::new("cp").args(["-r", "--reflink=auto"]).arg(installed.join(".")).arg(out))?;
+        let (sh, installed) = (Shell::new()?, work.path.join("installed/cxx/."));
+        process::run(cmd!(sh, "cp -r --reflink=auto {installed} {out}"))?;
         ensure!(out.join("lib/libstdc++.a").is_file(), "the build of libstdc++ succeeded, but there is no libstdc++.a");
         fs::remove_dir_all(work.path.join("source")).context("removing the compiler's sources")?;
         fs::remove_dir_all(work.path.join("build")).context("removing the build")
@@ -94,44 +94,43 @@ fn unpack(tarball: &Path, work: &Path) -> Result<()> {
         "tar --extract --gzip --to-stdout --wildcards --file \"$0\" '*/gcc-*.tar.xz' | tar --extract --xz --wildcards \
          --no-same-owner --strip-components=1 --exclude='*/testsuite/*/*' --directory source {parts}"
     );
-    let mut shell = Command::new("sh");
-    shell.args(["-ec", &script]).arg(tarball).current_dir(work);
-    process::run_logged("unpacking the compiler's sources", &mut shell, &work.join("unpack.log"))?;
+    let sh = process::shell_in(work)?;
+    let shell = cmd!(sh, "sh -ec {script} {tarball}");
+    process::run_logged("unpacking the compiler's sources", shell, &work.join("unpack.log"))?;
     // Where the library's configure script looks for what a build of libgcc would have put there.
     let threads = work.join("source/libgcc/gthr-default.h");
     std::os::unix::fs::symlink("gthr-posix.h", &threads).with_context(|| format!("linking {}", threads.display()))
 }
 
+/// A command without the settings of our caller.
+fn alone(command: Cmd<'_>) -> Cmd<'_> {
+    let names = ["MAKEFLAGS", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CONFIG_SITE", "CC", "CXX"];
+    names.into_iter().fold(command.env("LC_ALL", "C"), |command, name| command.env_remove(name))
+}
+
 /// Builds and installs libstdc++ by itself, which its configure script can do.
 fn standard_library(ctx: &Ctx, toolchain: &Toolchain, work: &Path) -> Result<()> {
-    let build = work.join("build");
-    let command = |program: &Path| {
-        let mut command = Command::new(program);
-        command.current_dir(&build).env("LC_ALL", "C");
-        for name in ["MAKEFLAGS", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CONFIG_SITE", "CC", "CXX"] {
-            command.env_remove(name);
-        }
-        command
-    };
-    let mut configure = command(&work.join("source/libstdc++-v3/configure"));
-    configure.args(["--build=x86_64-pc-linux-gnu", "--host=x86_64-linux-musl", "--prefix=/cxx"]);
-    configure.args(["--with-gxx-include-dir=/cxx/include/c++", "--disable-shared", "--enable-static"]);
-    configure.args([
+    let sh = process::shell_in(&work.join("build"))?;
+    let (configure, cc, cxx) = (work.join("source/libstdc++-v3/configure"), toolchain.cc(), toolchain.cxx());
+    let options = [
+        "--build=x86_64-pc-linux-gnu",
+        "--host=x86_64-linux-musl",
+        "--prefix=/cxx",
+        "--with-gxx-include-dir=/cxx/include/c++",
+        "--disable-shared",
+        "--enable-static",
         "--disable-multilib",
         "--disable-nls",
         "--disable-libstdcxx-pch",
         "--disable-libstdcxx-filesystem-ts",
-    ]);
-    configure.arg(format!("CC={}", toolchain.cc().display())).arg(format!("CXX={}", toolchain.cxx().display()));
-    configure.args(["AR=ar", "RANLIB=ranlib"]);
-    configure.arg(format!("CFLAGS={FLAGS}")).arg(format!("CXXFLAGS={FLAGS}"));
-    process::run_logged("configuring libstdc++", &mut configure, &work.join("configure.log"))?;
-    let mut make = command(Path::new("make"));
-    make.arg(format!("-j{}", ctx.jobs));
-    process::run_logged("building libstdc++", &mut make, &work.join("make.log"))?;
-    let mut install = command(Path::new("make"));
-    install.arg("install").arg(format!("DESTDIR={}", work.join("installed").display()));
-    process::run_logged("installing libstdc++", &mut install, &work.join("install.log"))?;
+    ];
+    let tools = cmd!(sh, "{configure} {options...} CC={cc} CXX={cxx} AR=ar RANLIB=ranlib");
+    let configure = tools.args([format!("CFLAGS={FLAGS}"), format!("CXXFLAGS={FLAGS}")]);
+    process::run_logged("configuring libstdc++", alone(configure), &work.join("configure.log"))?;
+    let (jobs, installed) = (ctx.jobs.to_string(), work.join("installed"));
+    process::run_logged("building libstdc++", alone(cmd!(sh, "make -j{jobs}")), &work.join("make.log"))?;
+    let install = cmd!(sh, "make install DESTDIR={installed}");
+    process::run_logged("installing libstdc++", alone(install), &work.join("install.log"))?;
     // What the library was compiled with holds for the programs that include its headers.
     let defines = work.join("installed/cxx/include/c++/x86_64-linux-musl/bits/os_defines.h");
     let text = fs::read_to_string(&defines).with_context(|| format!("reading {}", defines.display()))?;
@@ -147,15 +146,13 @@ fn unwinder(toolchain: &Toolchain, work: &Path, own: &Path) -> Result<()> {
         fs::write(folder.join(name), text).with_context(|| format!("writing {name}"))?;
     }
     let library = work.join("installed/cxx/lib/libstdc++.a");
-    let mut archive = Command::new("ar");
-    archive.arg("rs").arg(&library).current_dir(&folder);
+    let (sh, cc, include) = (process::shell_in(&folder)?, toolchain.cc(), work.join("source/include"));
+    let mut archive = cmd!(sh, "ar rs {library}");
     for name in UNWINDER {
         let source = if own.join(name).is_file() { own.join(name) } else { libgcc.join(name) };
-        let mut compile = Command::new(toolchain.cc());
-        compile.args(FLAGS.split(' ')).args(["-fexceptions", "-fbuilding-libgcc", "-DIN_LIBGCC2", "-I."]);
-        compile.arg("-I").arg(own).arg("-I").arg(&libgcc).arg("-I").arg(work.join("source/include"));
-        process::run(compile.arg("-c").arg(&source).current_dir(&folder))?;
-        archive.arg(Path::new(name).with_extension("o"));
+        let flags = FLAGS.split(' ').chain(["-fexceptions", "-fbuilding-libgcc", "-DIN_LIBGCC2", "-I."]);
+        process::run(cmd!(sh, "{cc} {flags...} -I {own} -I {libgcc} -I {include} -c {source}"))?;
+        archive = archive.arg(Path::new(name).with_extension("o"));
     }
-    process::run(&mut archive)
+    process::run(archive)
 }

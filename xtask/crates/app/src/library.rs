@@ -5,13 +5,13 @@ use crate::toolchain::Toolchain;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::failure::Failure;
 use ukl_host::{prebuilt, process};
 use ukl_repo::config::Library;
 use ukl_repo::ctx::Ctx;
 use ukl_sources::unpack;
+use xshell::{Shell, cmd};
 
 /// The folder with the library's `include` and `lib`. Archives made by the applications' compiler serve both links of a
 /// program, that of the process and that for the kernel.
@@ -44,14 +44,16 @@ pub fn build(
     remove(&tree)?;
     remove(&destdir)?;
     let pristine = unpack::unpacked(ctx, &library.source)?;
-    process::run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(&pristine).arg(&tree))?;
+    let sh = Shell::new()?;
+    process::run(cmd!(sh, "cp -a --reflink=auto {pristine} {tree}"))?;
     let values = [("prefix", prefix), ("destdir", &destdir)];
     let values = values.map(|(name, path)| (name.to_owned(), path.to_string_lossy().into_owned())).into();
     let recipe = Recipe { name: &library.name, toolchain, tree: &tree, work, values };
     recipe.run(ctx, "command", &library.build.commands)?;
     let installed = destdir.join(prefix.strip_prefix("/").context("the cache's path is not absolute")?);
     check(library, &installed)?;
-    process::run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(installed.join(".")).arg(out))?;
+    let installed = installed.join(".");
+    process::run(cmd!(sh, "cp -a --reflink=auto {installed} {out}"))?;
     remove(&tree)?;
     remove(&destdir)
 }

@@ -14,6 +14,7 @@ use ukl_host::{prebuilt, process};
 use ukl_kernel::kernel::{self, KernelBuild};
 use ukl_repo::config::{App, DEFAULT_LEVEL, Footing, KernelFlavour, Level};
 use ukl_repo::ctx::Ctx;
+use xshell::Shell;
 
 /// Options of `link`.
 #[derive(clap::Args)]
@@ -115,11 +116,12 @@ fn with_apps(ctx: &Ctx, kernel: &KernelBuild, name: &str, objects: &[PathBuf]) -
         if vmlinux.exists() {
             fs::remove_file(&vmlinux).with_context(|| format!("removing {}", vmlinux.display()))?;
         }
-        let mut make = kernel::make(ctx, &kernel.source, tree)?;
+        let sh = Shell::new()?;
+        let make = kernel::make(&sh, ctx, &kernel.source, tree)?;
         let objects: Vec<_> = objects.iter().map(|object| object.display().to_string()).collect();
-        make.arg(format!("UKL_APP={}", objects.join(" "))).arg("bzImage");
+        let make = make.arg(format!("UKL_APP={}", objects.join(" "))).arg("bzImage");
         let log = work.path.join("link.log");
-        process::run_logged(&format!("linking {name}"), &mut make, &log).map_err(|error| reach(error, &log))?;
+        process::run_logged(&format!("linking {name}"), make, &log).map_err(|error| reach(error, &log))?;
         segments::check(&tree.join(UNPACKED))?;
         for (file, target) in [(BZIMAGE, "bzImage"), ("vmlinux", "vmlinux")] {
             let from = tree.join(file);

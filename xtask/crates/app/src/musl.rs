@@ -3,11 +3,11 @@
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::{prebuilt, process};
 use ukl_repo::ctx::Ctx;
 use ukl_sources::unpack;
+use xshell::{Shell, cmd};
 
 /// The two builds of the library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,30 +45,33 @@ pub fn musl(ctx: &Ctx, flavour: Flavour) -> Result<PathBuf> {
     ctx.cache.step(name, &key, |out| {
         let pristine = unpack::unpacked(ctx, &source)?;
         let tree = out.join("build");
-        process::run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(&pristine).arg(&tree))?;
+        let sh = Shell::new()?;
+        process::run(cmd!(sh, "cp -a --reflink=auto {pristine} {tree}"))?;
         if flavour == Flavour::Kernel {
-            process::run(Command::new("cp").arg("-r").arg(overlay.join(".")).arg(&tree))?;
+            let ours = overlay.join(".");
+            process::run(cmd!(sh, "cp -r {ours} {tree}"))?;
             refuse_instruction(&tree)?;
         }
         let logs = ctx.cache.root().join("logs");
         fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
         let log = logs.join(format!("{name}.log"));
-        let mut configure = Command::new("./configure");
-        configure.args(["--disable-shared", "--disable-wrapper", "--prefix=/"]);
-        configure.args(["CC=gcc", "AR=ar", "RANLIB=ranlib"]).arg(format!("CFLAGS={flags}"));
-        process::run_logged(&format!("configuring {name}"), configure.current_dir(&tree), &log)?;
-        let mut make = Command::new("make");
-        make.arg(format!("-j{}", ctx.jobs)).current_dir(&tree);
-        match flavour {
-            Flavour::Process => {
-                make.arg(format!("DESTDIR={}", out.display())).args(["install-libs", "install-headers"])
-            }
+        sh.change_dir(&tree);
+        let configure =
+            cmd!(sh, "./configure --disable-shared --disable-wrapper --prefix=/ CC=gcc AR=ar RANLIB=ranlib");
+        process::run_logged(&format!("configuring {name}"), configure.arg(format!("CFLAGS={flags}")), &log)?;
+        let jobs = ctx.jobs.to_string();
+        let make = match flavour {
+            Flavour::Process => cmd!(sh, "make -j{jobs} DESTDIR={out} install-libs install-headers"),
             // Not everything: the start files for shared objects cannot have this code model.
-            Flavour::Kernel => make.args(EMPTY.iter().chain(&["c"]).map(|name| format!("lib/lib{name}.a"))),
+            Flavour::Kernel => {
+                let archives = EMPTY.iter().chain(&["c"]).map(|name| format!("lib/lib{name}.a"));
+                cmd!(sh, "make -j{jobs} {archives...}")
+            }
         };
-        process::run_logged(&format!("building {name}"), &mut make, &log)?;
+        process::run_logged(&format!("building {name}"), make, &log)?;
         if flavour == Flavour::Kernel {
-            process::run(Command::new("cp").arg("-r").arg(tree.join("lib")).arg(out))?;
+            let lib = tree.join("lib");
+            process::run(cmd!(sh, "cp -r {lib} {out}"))?;
         }
         let library = out.join("lib/libc.a");
         ensure!(library.is_file(), "the build of {name} succeeded, but there is no {}", library.display());

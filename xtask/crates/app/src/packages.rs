@@ -3,12 +3,12 @@
 use crate::toolchain::{self, Contents};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::process;
 use ukl_repo::config::Package;
 use ukl_repo::ctx::Ctx;
 use ukl_sources::{doctor, unpack};
+use xshell::cmd;
 
 /// The package's tree with everything built in it.
 pub fn build(ctx: &Ctx, package: &Package) -> Result<PathBuf> {
@@ -20,18 +20,16 @@ pub fn build(ctx: &Ctx, package: &Package) -> Result<PathBuf> {
         .str(&place.to_string_lossy())
         .str(&package.build.commands.join("\n"));
     ctx.cache.step(&format!("package-{}", package.name), &key, |out| {
-        let pristine = unpack::unpacked(ctx, &package.source)?;
-        process::run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(pristine.join(".")).arg(out))?;
+        let pristine = unpack::unpacked(ctx, &package.source)?.join(".");
+        let sh = process::shell_in(out)?;
+        process::run(cmd!(sh, "cp -a --reflink=auto {pristine} {out}"))?;
         package.build.commands.iter().enumerate().try_for_each(|(number, line)| {
             let line = line.replace("{jobs}", &ctx.jobs.to_string());
-            let mut command = Command::new("sh");
-            command.args(["-ec", &line]).current_dir(out).env("LC_ALL", "C");
-            command.envs(toolchain::environment(&place));
-            for name in ["MAKEFLAGS", "MAKELEVEL", "CFLAGS", "LDFLAGS", "CARGO_MANIFEST_DIR"] {
-                command.env_remove(name);
-            }
+            let command = cmd!(sh, "sh -ec {line}").env("LC_ALL", "C").envs(toolchain::environment(&place));
+            let names = ["MAKEFLAGS", "MAKELEVEL", "CFLAGS", "LDFLAGS", "CARGO_MANIFEST_DIR"];
+            let command = names.into_iter().fold(command, |command, name| command.env_remove(name));
             let log = logs(ctx)?.join(format!("package-{}-{number}.log", package.name));
-            process::run_logged(&format!("building {}", package.name), &mut command, &log)
+            process::run_logged(&format!("building {}", package.name), command, &log)
         })
     })
 }

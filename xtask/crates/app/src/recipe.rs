@@ -4,10 +4,10 @@ use crate::toolchain::Toolchain;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 use ukl_host::process;
 use ukl_repo::config::Commands;
 use ukl_repo::ctx::Ctx;
+use xshell::cmd;
 
 /// Settings of the caller that would leak into a build.
 const CLEARED: &[&str] = &[
@@ -54,17 +54,15 @@ impl Recipe<'_> {
     /// Runs commands one after the other; `stage` names their logs.
     pub fn run(&self, ctx: &Ctx, stage: &str, commands: &Commands) -> Result<()> {
         let epoch_s = ctx.repo.kernel()?.stamp.time_s;
+        let sh = process::shell_in(self.tree)?;
         for (number, words) in commands.filled(&self.values(ctx)).iter().enumerate() {
             let (program, arguments) = words.split_first().context("a manifest has an empty command")?;
-            let mut command = Command::new(program);
-            command.args(arguments).current_dir(self.tree);
-            for name in CLEARED {
-                command.env_remove(name);
-            }
-            process::without_cargo(&mut command).env("CARGO_TARGET_DIR", self.tree.join("target"));
-            command.env("LC_ALL", "C").env("SOURCE_DATE_EPOCH", epoch_s.to_string());
+            let command = cmd!(sh, "{program} {arguments...}");
+            let command = CLEARED.iter().fold(command, |command, name| command.env_remove(name));
+            let command = command.env("LC_ALL", "C").env("SOURCE_DATE_EPOCH", epoch_s.to_string());
             // A build that asks git for its version must not find a repository around the cache.
-            command.env("GIT_CEILING_DIRECTORIES", self.work);
+            let mut command = command.env("GIT_CEILING_DIRECTORIES", self.work).into();
+            process::without_cargo(&mut command).env("CARGO_TARGET_DIR", self.tree.join("target"));
             let log = self.work.join(format!("{stage}-{number}.log"));
             process::run_logged(&format!("building {}", self.name), &mut command, &log)?;
         }

@@ -24,12 +24,12 @@ use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::{prebuilt, process};
 use ukl_kernel::{kernel, syscalls};
 use ukl_repo::config::KernelFlavour;
 use ukl_repo::ctx::Ctx;
+use xshell::{Shell, cmd};
 
 /// The finished toolchain.
 #[derive(Clone, Debug)]
@@ -118,14 +118,16 @@ pub fn assemble(ctx: &Ctx, out: &Path, place: &Path) -> Result<()> {
     copy(&headers.join("include"), &out.join("include"))?;
     copy(&runtime.join("include"), &out.join("include"))?;
     write(&out.join("app.lds"), &fs::read_to_string(runtime.join("app.lds"))?)?;
+    let sh = Shell::new()?;
     for (name, text) in &stubs {
         let source = out.join(name).with_extension("s");
         write(&source, text)?;
-        process::run(Command::new("gcc").arg("-c").arg(&source).arg("-o").arg(source.with_extension("o")))?;
+        let object = source.with_extension("o");
+        process::run(cmd!(sh, "gcc -c {source} -o {object}"))?;
     }
-    write(&out.join("crtend.s"), FRAMES_END)?;
-    let end = out.join("linux/lib/crtend.o");
-    process::run(Command::new("gcc").arg("-c").arg(out.join("crtend.s")).arg("-o").arg(end))?;
+    let (source, end) = (out.join("crtend.s"), out.join("linux/lib/crtend.o"));
+    write(&source, FRAMES_END)?;
+    process::run(cmd!(sh, "gcc -c {source} -o {end}"))?;
     fs::create_dir(out.join("bin"))?;
     let linker = tools::linker(ctx)?;
     // A copy: cargo may replace the program while a build system still calls it.
@@ -149,7 +151,8 @@ fn stubs(ctx: &Ctx) -> Result<[(&'static str, String); 2]> {
 
 /// Writes the specs file and the compiler driver. They name the toolchain's final place.
 fn driver(out: &Path, place: &Path) -> Result<()> {
-    let gcc = |option: &str| process::read(Command::new("gcc").arg(option));
+    let sh = Shell::new()?;
+    let gcc = |option: &str| process::read(cmd!(sh, "gcc {option}"));
     let libgcc = gcc("-print-libgcc-file-name")?;
     let include = gcc("-print-file-name=include")?;
     write(&out.join("ukl.specs"), &specs(place, include.trim(), libgcc.trim()))?;
@@ -182,24 +185,21 @@ fn specs(place: &Path, include: &str, libgcc: &str) -> String {
 /// Builds the Rust runtime in one flavour and puts it into the toolchain as `libukl.a`.
 fn runtime_library(runtime: &Path, out: &Path, flavour: &str) -> Result<()> {
     let target = out.join("runtime-build").join(flavour);
-    let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--release", "--target", "x86_64-unknown-none"]).current_dir(runtime);
-    cargo.arg("--target-dir").arg(&target);
+    let sh = process::shell_in(runtime)?;
+    let mut cargo = cmd!(sh, "cargo build --release --target x86_64-unknown-none --target-dir {target}");
     if flavour == "linux" {
-        cargo.args(["--features", "process"]);
+        cargo = cargo.args(["--features", "process"]);
     }
-    cargo.env(
+    let cargo = cargo.env(
         "RUSTFLAGS",
         "-C relocation-model=static -C code-model=kernel -C force-unwind-tables=no -C embed-bitcode=no",
     );
-    process::without_cargo(&mut cargo);
-    process::run(&mut cargo)?;
+    process::run(process::without_cargo(&mut cargo.into()))?;
     let built = target.join("x86_64-unknown-none/release/libukl_app_runtime.a");
     let installed = out.join(flavour).join("lib/libukl.a");
     fs::copy(&built, &installed).with_context(|| format!("copying {} to {}", built.display(), installed.display()))?;
     // The panic handler that every static library of Rust has; an application in Rust brings the one that counts.
-    let mut weaken = Command::new("objcopy");
-    process::run(weaken.args(["--wildcard", "--weaken-symbol=*rust_begin_unwind"]).arg(&installed))?;
+    process::run(cmd!(sh, "objcopy --wildcard --weaken-symbol=*rust_begin_unwind {installed}"))?;
     fs::remove_dir_all(out.join("runtime-build")).context("removing the runtime's build folder")
 }
 
@@ -214,11 +214,11 @@ pub fn kernel_headers(ctx: &Ctx) -> Result<PathBuf> {
         let source = kernel::kernel_source(ctx, KernelFlavour::Vanilla)?;
         let build = out.join("build");
         fs::create_dir(&build)?;
-        let mut make = Command::new("make");
-        make.arg("-C").arg(&source).arg(format!("O={}", build.display())).arg(format!("-j{}", ctx.jobs));
+        let (sh, jobs) = (Shell::new()?, ctx.jobs.to_string());
+        let make = cmd!(sh, "make -C {source} O={build} -j{jobs} ARCH=x86 headers");
         let logs = ctx.cache.root().join("logs");
         fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
-        process::run_logged("kernel headers", make.args(["ARCH=x86", "headers"]), &logs.join("kernel-headers.log"))?;
+        process::run_logged("kernel headers", make, &logs.join("kernel-headers.log"))?;
         let (from, to) = (build.join("usr/include"), out.join("include"));
         for entry in walkdir::WalkDir::new(&from).sort_by_file_name() {
             let entry = entry.context("listing the kernel's headers")?;
@@ -237,7 +237,8 @@ pub fn kernel_headers(ctx: &Ctx) -> Result<PathBuf> {
 /// Copies the contents of a folder into another, which may exist. Writable, although what Nix keeps is not.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
-    process::run(Command::new("cp").args(["-r", "--no-preserve=mode", "--reflink=auto"]).arg(from.join(".")).arg(to))
+    let (sh, contents) = (Shell::new()?, from.join("."));
+    process::run(cmd!(sh, "cp -r --no-preserve=mode --reflink=auto {contents} {to}"))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::{prebuilt, process};
 use ukl_repo::ctx::Ctx;
 use ukl_repo::repo::GUEST_TARGET;
+use xshell::cmd;
 
 /// Where the sources of the linker lie, relative to the checkout.
 const LINKER_SOURCES: &str = "xtask/crates/ld";
@@ -73,9 +73,9 @@ fn own_folder() -> Result<PathBuf> {
 fn cargo(ctx: &Ctx, arguments: &[&str], profile: &str, product: &Path) -> Result<PathBuf> {
     let own = own_folder()?;
     let target = own.parent().with_context(|| format!("{} is in no target folder", own.display()))?;
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(&ctx.repo.root).args(arguments).args(["--quiet", "--locked", "--profile", profile]);
-    process::run(cargo.arg("--target-dir").arg(target))?;
+    let sh = process::shell_in(&ctx.repo.root)?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    process::run(cmd!(sh, "{cargo} {arguments...} --quiet --locked --profile {profile} --target-dir {target}"))?;
     let mut folder = target.to_owned();
     if let Some(triple) = arguments.iter().skip_while(|word| **word != "--target").nth(1) {
         folder.push(triple);

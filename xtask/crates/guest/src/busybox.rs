@@ -9,6 +9,7 @@ use ukl_host::failure::Failure;
 use ukl_host::{prebuilt, process};
 use ukl_repo::ctx::Ctx;
 use ukl_sources::unpack;
+use xshell::{Cmd, Shell, cmd};
 
 /// The program, built the first time it is asked for.
 pub fn busybox(ctx: &Ctx) -> Result<PathBuf> {
@@ -24,9 +25,9 @@ pub fn busybox(ctx: &Ctx) -> Result<PathBuf> {
         // The objects stay out of the cache: only the program is worth keeping.
         let build = ctx.cache.scratch()?;
         configure(&tree, build.path(), &requested)?;
-        let mut make = make(&tree, build.path());
-        make.arg(format!("-j{}", ctx.jobs)).arg("busybox");
-        process::run_logged("busybox", &mut make, &ctx.cache.root().join("busybox.log"))?;
+        let (sh, jobs) = (Shell::new()?, format!("-j{}", ctx.jobs));
+        let make = make(&sh, &tree, build.path()).args([&jobs, "busybox"]);
+        process::run_logged("busybox", make, &ctx.cache.root().join("busybox.log"))?;
         let (from, to) = (build.path().join("busybox"), out.join("busybox"));
         std::fs::copy(&from, &to).with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
         Ok(())
@@ -34,22 +35,22 @@ pub fn busybox(ctx: &Ctx) -> Result<PathBuf> {
     Ok(dir.join("busybox"))
 }
 
-fn make(tree: &Path, build: &Path) -> Command {
-    let mut make = Command::new("make");
+fn make<'s>(sh: &'s Shell, tree: &Path, build: &Path) -> Cmd<'s> {
     // A fixed date, because busybox compiles the time of its build into itself.
-    make.env("SOURCE_DATE_EPOCH", "0").arg("--silent").arg("-C").arg(tree).arg(format!("O={}", build.display()));
-    make
+    cmd!(sh, "make --silent -C {tree} O={build}").env("SOURCE_DATE_EPOCH", "0")
 }
 
 /// Everything off, then what is requested on, then defaults for what the requested options bring with them.
 fn configure(tree: &Path, build: &Path, requested: &str) -> Result<()> {
     let wanted = assignments(requested);
-    process::read(make(tree, build).arg("allnoconfig"))?;
+    let sh = Shell::new()?;
+    process::read(make(&sh, tree, build).arg("allnoconfig"))?;
     let path = build.join(".config");
     let read = || std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()));
     std::fs::write(&path, overlay(&read()?, &wanted)).with_context(|| format!("writing {}", path.display()))?;
     // `oldconfig` asks about each option that became visible; an empty line accepts its default.
-    let mut child = process::die_with_parent(make(tree, build).arg("oldconfig"))
+    let mut oldconfig = Command::from(make(&sh, tree, build).arg("oldconfig"));
+    let mut child = process::die_with_parent(&mut oldconfig)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -11,6 +11,7 @@ use ukl_host::process;
 use ukl_repo::config::{App, KernelFlavour, Level, Ready};
 use ukl_repo::ctx::Ctx;
 use ukl_vm::vm::protocol::BootWord;
+use xshell::{Shell, cmd};
 
 /// A file that a run puts into the guest beside those of the manifest.
 #[derive(Clone, Debug)]
@@ -137,13 +138,12 @@ pub fn stub(name: &str) -> String {
 
 /// The shell command that becomes the application. `{id}` is the number of the machine among several.
 fn command(program: &str, args: &[String]) -> String {
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let arguments = args.iter().map(|arg| match arg.as_str() {
         "{id}" => format!(r#" "${}""#, BootWord::PARTY_VARIABLE),
-        arg => format!(" {}", quoted(arg)),
+        arg => format!(" {}", process::quoted(arg)),
     });
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
-    let program = if program.chars().all(plain) { program.to_owned() } else { quoted(program) };
+    let program = if program.chars().all(plain) { program.to_owned() } else { process::quoted(program) };
     format!("exec /usr/bin/{program}{}\n", arguments.collect::<String>())
 }
 
@@ -157,9 +157,9 @@ fn ready(app: &App) -> String {
 /// A copy without what only a debugger or this program reads: it would fill the guest's memory. Symbols stay, for profiling.
 pub fn without_debug_data(program: &Path, scratch: &Path) -> Result<PathBuf> {
     let copy = scratch.join("program");
-    let mut objcopy = std::process::Command::new("objcopy");
-    objcopy.arg("--strip-debug").args(ukl_ld::SECTIONS.map(|section| format!("--remove-section={section}")));
-    process::read(objcopy.arg(program).arg(&copy))?;
+    let sh = Shell::new()?;
+    let sections = ukl_ld::SECTIONS.map(|section| format!("--remove-section={section}"));
+    process::read(cmd!(sh, "objcopy --strip-debug {sections...} {program} {copy}"))?;
     Ok(copy)
 }
 

@@ -4,7 +4,6 @@ use crate::busybox;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_app::app::{self, BuiltApp};
 use ukl_app::musl::{self, Flavour};
 use ukl_app::{cxx, library, link, toolchain};
@@ -13,6 +12,7 @@ use ukl_host::process;
 use ukl_kernel::{configure, kernel};
 use ukl_repo::config::{Footing, KernelFlavour};
 use ukl_repo::ctx::Ctx;
+use xshell::{Shell, cmd};
 
 /// What `cargo xtask part` knows, for its messages; the layout is documented in `prebuilt.rs`.
 const KNOWN: &str = "kernel-source/FLAVOUR, kernel-headers, config/FLAVOUR, musl/process, musl/kernel, toolchain, \
@@ -96,7 +96,8 @@ fn flavour(name: &str) -> Result<KernelFlavour> {
 /// Copies a finished folder to its place.
 fn keep(from: &Path, place: &Path) -> Result<()> {
     in_place(place, |place| {
-        process::run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(from.join(".")).arg(place))
+        let (sh, contents) = (Shell::new()?, from.join("."));
+        process::run(cmd!(sh, "cp -a --reflink=auto {contents} {place}"))
     })
 }
 

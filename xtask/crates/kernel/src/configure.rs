@@ -10,6 +10,7 @@ use ukl_host::failure::Failure;
 use ukl_host::{prebuilt, process};
 use ukl_repo::config::{DEFAULT_LEVEL, Footing, KernelFlavour};
 use ukl_repo::ctx::Ctx;
+use xshell::Shell;
 
 /// Options of `configure`.
 #[derive(clap::Args)]
@@ -58,9 +59,10 @@ pub fn config_with(ctx: &Ctx, flavour: KernelFlavour, footing: Footing, extra: &
         let work = tempfile::tempdir_in(out).context("making a directory for Kconfig")?;
         let wanted = work.path().join("fragments");
         fs::write(&wanted, &asked).with_context(|| format!("writing {}", wanted.display()))?;
-        let mut make = kernel::make(ctx, &source, work.path())?;
-        make.env("KCONFIG_ALLCONFIG", &wanted).arg("allnoconfig");
-        process::run_logged("configuring", &mut make, &work.path().join("log"))?;
+        let sh = Shell::new()?;
+        let make = kernel::make(&sh, ctx, &source, work.path())?;
+        let make = make.env("KCONFIG_ALLCONFIG", &wanted).arg("allnoconfig");
+        process::run_logged("configuring", make, &work.path().join("log"))?;
         let complete = fs::read_to_string(work.path().join(".config")).context("reading what Kconfig made")?;
         check(&requests, &complete)?;
         fs::write(out.join("config"), complete).context("writing the configuration")

@@ -5,12 +5,12 @@ use crate::patches::Series;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::{prebuilt, process};
 use ukl_repo::config::{Footing, KernelFlavour};
 use ukl_repo::ctx::Ctx;
 use ukl_sources::{fetch, unpack};
+use xshell::{Cmd, Shell, cmd};
 
 /// A built kernel.
 #[derive(Clone, Debug)]
@@ -52,29 +52,29 @@ pub fn source_key(ctx: &Ctx, flavour: KernelFlavour) -> Result<Key> {
 
 /// The compiler that builds the kernel, as it names itself.
 pub fn compiler() -> Result<String> {
-    process::read(Command::new("gcc").arg("--version"))
+    let sh = Shell::new()?;
+    process::read(cmd!(sh, "gcc --version"))
 }
 
 /// Tools that the kernel's configuration would tell of if this machine has them. kernel/default.nix says the same to Nix.
 const ABSENT_TOOLS: [&str; 3] = ["RUSTC=absent", "BINDGEN=absent", "PAHOLE=absent"];
 
 /// `make` for a kernel tree, with everything pinned that would otherwise differ from build to build.
-pub fn make(ctx: &Ctx, source: &Path, output: &Path) -> Result<Command> {
+pub fn make<'s>(sh: &'s Shell, ctx: &Ctx, source: &Path, output: &Path) -> Result<Cmd<'s>> {
     let stamp = ctx.repo.kernel()?.stamp;
-    let time = format!("--date=@{}", stamp.time_s);
-    let mut date = Command::new("date");
-    let time = process::read(date.args(["--utc", &time, "+%a %b %e %H:%M:%S UTC %Y"]).env("LC_ALL", "C"))?;
-    let mut make = Command::new("make");
-    make.arg("-C").arg(source).arg(format!("O={}", output.display())).arg(format!("-j{}", ctx.jobs));
-    make.args(["ARCH=x86_64", "LOCALVERSION="]);
+    let time_s = stamp.time_s.to_string();
+    let time = cmd!(sh, "date --utc --date=@{time_s} '+%a %b %e %H:%M:%S UTC %Y'").env("LC_ALL", "C");
+    let time = process::read(time)?;
+    let jobs = ctx.jobs.to_string();
     // Kconfig records which of these there are, though nothing here is built with them: no machine has them.
-    make.args(ABSENT_TOOLS);
+    let mut make = cmd!(sh, "make -C {source} O={output} -j{jobs} ARCH=x86_64 LOCALVERSION=").args(ABSENT_TOOLS);
     // Options meant for some other make must not reach the kernel's.
     for variable in ["MAKEFLAGS", "MAKELEVEL", "MFLAGS", "CROSS_COMPILE", "KCFLAGS", "KCPPFLAGS", "KBUILD_OUTPUT"] {
-        make.env_remove(variable);
+        make = make.env_remove(variable);
     }
-    make.env("LC_ALL", "C")
-        .env("SOURCE_DATE_EPOCH", stamp.time_s.to_string())
+    let make = make
+        .env("LC_ALL", "C")
+        .env("SOURCE_DATE_EPOCH", time_s)
         .env("KBUILD_BUILD_TIMESTAMP", time.trim())
         .env("KBUILD_BUILD_USER", stamp.user)
         .env("KBUILD_BUILD_HOST", stamp.host)
@@ -109,10 +109,11 @@ pub fn kernel(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Result<Ker
         fs::copy(&config, &fresh).with_context(|| format!("writing {}", fresh.display()))?;
         fs::rename(&fresh, &dot_config).with_context(|| format!("writing {}", dot_config.display()))?;
     }
-    let mut make = make(ctx, &build.source, &build.output)?;
+    let sh = Shell::new()?;
+    let mut make = make(&sh, ctx, &build.source, &build.output)?;
     if footing == Footing::Debian {
         // What gdb loads beside vmlinux; it is no part of bzImage.
-        make.arg("scripts_gdb");
+        make = make.arg("scripts_gdb");
     }
     process::run_logged(
         &format!("building the {flavour} kernel, {footing} footing"),

@@ -2,12 +2,12 @@
 
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::failure::Failure;
 use ukl_host::process;
 use ukl_repo::repo::Repo;
 use ukl_sources::unpack;
+use xshell::{Shell, cmd};
 
 /// The patches in the order of `kernel/patches/series`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,9 +52,10 @@ pub fn names(series: &str) -> impl Iterator<Item = &str> {
 
 /// Applies one patch; it must fit exactly, because a patch that fits elsewhere by chance is worse than an error.
 fn apply(patch: &Path, tree: &Path) -> Result<()> {
-    let mut command = Command::new("patch");
-    command.args(["--strip=1", "--batch", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "--quiet", "--input"]);
-    process::run(command.arg(patch).arg("--directory").arg(tree).stdout(std::io::stderr())).map_err(|error| {
+    let sh = Shell::new()?;
+    let exactly = ["--strip=1", "--batch", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "--quiet"];
+    let command = cmd!(sh, "patch {exactly...} --input {patch} --directory {tree}");
+    process::run_on_stderr(command).map_err(|error| {
         let name = patch.file_name().unwrap_or_default().to_string_lossy();
         Failure::new(
             format!("patch {name} does not apply: {error:#}"),

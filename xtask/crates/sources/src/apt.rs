@@ -6,9 +6,9 @@ pub use private::PrivateApt;
 
 use anyhow::Result;
 use std::path::Path;
-use std::process::Command;
 use ukl_host::failure::Failure;
 use ukl_host::process;
+use xshell::{Shell, cmd};
 
 /// The folders of a pool that hold source packages: the ordinary archive's and the security archive's.
 const POOL_FOLDERS: [&str; 2] = ["pool/main", "pool/updates/main"];
@@ -16,8 +16,8 @@ const POOL_FOLDERS: [&str; 2] = ["pool/main", "pool/updates/main"];
 /// The addresses of the Debian archives this machine is configured to use, each with a slash at its end.
 pub fn archives() -> Result<Vec<String>> {
     let format = "$(REPO_URI)\t$(LABEL)";
-    let query =
-        process::read(Command::new("apt-get").args(["indextargets", "--format", format, "Created-By: Packages"]));
+    let sh = Shell::new()?;
+    let query = process::read(cmd!(sh, "apt-get indextargets --format {format} 'Created-By: Packages'"));
     let listing = query.map_err(|error| {
         Failure::new(
             format!("this machine has no usable apt configuration: {error:#}"),
@@ -27,7 +27,7 @@ pub fn archives() -> Result<Vec<String>> {
     let mut archives = parse_archives(&listing);
     if archives.is_empty() {
         // No `apt-get update` has run yet; what it would ask for still names the archives.
-        archives = parse_updates(&process::read(Command::new("apt-get").args(["--print-uris", "update"]))?);
+        archives = parse_updates(&process::read(cmd!(sh, "apt-get --print-uris update"))?);
     }
     if archives.is_empty() {
         return Err(Failure::new(
@@ -83,16 +83,16 @@ pub fn pool_addresses(archives: &[String], folder: &str, file: &str) -> Vec<Stri
 
 /// Downloads through apt's own methods, for address kinds other than plain HTTP (https, mirror lists, files).
 pub fn download(address: &str, target: &Path) -> Result<()> {
-    let mut helper = Command::new("/usr/lib/apt/apt-helper");
+    let sh = Shell::new()?;
     // The unprivileged download user could not write into the cache of whoever runs this.
-    helper.args(["-o", "APT::Sandbox::User=", "download-file", address]);
-    // Our own standard output is for results.
-    process::run(helper.arg(target).stdout(std::io::stderr()))
+    let as_us = ["-o", "APT::Sandbox::User="];
+    process::run_on_stderr(cmd!(sh, "/usr/lib/apt/apt-helper {as_us...} download-file {address} {target}"))
 }
 
 /// Whether apt is told to use a proxy, which its own methods then have to do.
 pub fn uses_proxy() -> bool {
-    process::read(Command::new("apt-config").arg("dump")).is_ok_and(|dump| names_proxy(&dump))
+    let dump = Shell::new().map_err(Into::into).and_then(|sh| process::read(cmd!(sh, "apt-config dump")));
+    dump.is_ok_and(|dump| names_proxy(&dump))
 }
 
 fn names_proxy(dump: &str) -> bool {

@@ -4,11 +4,11 @@ use crate::fetch;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::process;
 use ukl_repo::config::Source;
 use ukl_repo::ctx::Ctx;
+use xshell::{Shell, cmd};
 
 /// The unpacked tree of a source, fetched first if need be. The tarball's single top folder is left out.
 pub fn unpacked(ctx: &Ctx, source: &Source) -> Result<PathBuf> {
@@ -21,12 +21,12 @@ pub fn unpacked(ctx: &Ctx, source: &Source) -> Result<PathBuf> {
 
 /// Unpacks a verified tarball into an empty directory.
 pub fn unpack_into(tarball: &Path, out: &Path) -> Result<()> {
-    let mut tar = Command::new("tar");
+    let sh = Shell::new()?;
     // Owned by whoever builds, also as root: the numbers in the tarball mean nothing here.
-    tar.args(["--extract", "--verbose", "--no-same-owner", "--strip-components=1", "--file"]).arg(tarball);
-    tar.arg("--directory").arg(out);
+    let options = ["--extract", "--verbose", "--no-same-owner", "--strip-components=1"];
+    let tar = cmd!(sh, "tar {options...} --file {tarball} --directory {out}");
     let name = tarball.file_name().unwrap_or_default().to_string_lossy();
     let log = out.with_added_extension("log");
-    process::run_logged(&format!("unpacking {name}"), &mut tar, &log)?;
+    process::run_logged(&format!("unpacking {name}"), tar, &log)?;
     fs::remove_file(&log).with_context(|| format!("removing {}", log.display()))
 }

@@ -9,6 +9,7 @@ use ukl_kernel::kernel;
 use ukl_repo::config::{DEFAULT_LEVEL, Footing};
 use ukl_repo::ctx::{Ctx, Install};
 use ukl_sources::{doctor, fetch};
+use xshell::{Shell, cmd};
 
 /// Commands that boot an application or build its image, whose level has a default.
 const COMMANDS: [&str; 2] = ["run", "build"];
@@ -52,11 +53,9 @@ impl Request {
 
     /// Starts a process that builds. It ends with this one.
     pub(crate) fn start(&self, own: &Path) -> Result<Child> {
-        let mut command = Command::new(own);
-        command.arg(CHILD).arg(&self.level);
-        if !self.install {
-            command.arg(NO_INSTALL);
-        }
+        let (sh, level) = (Shell::new()?, &self.level);
+        let install = if self.install { None } else { Some(NO_INSTALL) };
+        let mut command = Command::from(cmd!(sh, "{own} {CHILD} {level} {install...}"));
         eprintln!("compiling cargo xtask; the kernel is begun meanwhile");
         Ok(process::die_with_parent(&mut command).spawn()?)
     }

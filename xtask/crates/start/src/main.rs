@@ -17,6 +17,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use ukl_host::failure::{self, Failure};
+use xshell::{Shell, cmd};
 
 /// The package and the program that this one becomes.
 const WHOLE: &str = "xtask";
@@ -59,12 +60,14 @@ fn places(own: &Path) -> Result<(PathBuf, PathBuf)> {
 fn compile(folder: &Path, target: &Path) -> Result<()> {
     let profile = folder.file_name().unwrap_or_default();
     let profile = if profile == "debug" { "dev".as_ref() } else { profile };
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--package", WHOLE, "--profile"]).arg(profile).arg("--target-dir").arg(target);
+    let sh = Shell::new()?;
     // The checkout, wherever the command was given.
     if let Some(own) = std::env::var_os("CARGO_MANIFEST_DIR") {
-        cargo.current_dir(own);
+        sh.change_dir(own);
     }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let cargo = cmd!(sh, "{cargo} build --quiet --package {WHOLE} --profile {profile} --target-dir {target}");
+    let mut cargo = Command::from(cargo);
     let status = cargo.stdin(Stdio::null()).status().context("starting cargo")?;
     match status.success() {
         true => Ok(()),

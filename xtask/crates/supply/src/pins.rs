@@ -6,6 +6,7 @@ pub mod listing;
 use anyhow::{Context, Result, ensure};
 use listing::{Choice, Offer};
 use std::collections::BTreeSet;
+use std::process::Command;
 use ukl_host::columns;
 use ukl_host::failure::Failure;
 use ukl_host::process;
@@ -14,6 +15,7 @@ use ukl_repo::ctx::Ctx;
 use ukl_repo::repo::Pin;
 use ukl_sources::apt::PrivateApt;
 use ukl_sources::fetch;
+use xshell::{Shell, cmd};
 
 /// Options of `pins`.
 #[derive(clap::Args)]
@@ -111,6 +113,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
 fn offers(ctx: &Ctx, pins: &[&Pin]) -> Result<Vec<Offer>> {
     let suites: BTreeSet<_> = pins.iter().flat_map(|pin| &pin.source.suites).cloned().collect();
     let scratch = ctx.cache.scratch()?;
+    let sh = Shell::new()?;
     let mut offers = Vec::new();
     // One suite at a time: a stanza of `showsrc` does not say whose it is.
     for suite in suites {
@@ -119,8 +122,7 @@ fn offers(ctx: &Ctx, pins: &[&Pin]) -> Result<Vec<Offer>> {
         let apt = PrivateApt::new(&dir, "deb-src", std::slice::from_ref(&suite))?;
         let packages: BTreeSet<_> =
             pins.iter().filter(|pin| pin.source.suites.contains(&suite)).map(|pin| &pin.source.package).collect();
-        let mut showsrc = apt.command("apt-cache");
-        let stanzas = process::read(showsrc.args(["showsrc", "--only-source"]).args(packages))?;
+        let stanzas = process::read(apt.told(cmd!(sh, "apt-cache showsrc --only-source {packages...}")))?;
         offers.extend(listing::parse(&stanzas, &suite)?);
     }
     Ok(offers)
@@ -142,8 +144,9 @@ fn wanted<'a>(offers: &'a [Offer], source: &Source, version: &str) -> Result<&'a
 
 /// Whether Debian counts the first version as newer.
 fn newer(one: &str, other: &str) -> Result<bool> {
-    let mut dpkg = std::process::Command::new("dpkg");
-    let status = dpkg.args(["--compare-versions", one, "gt", other]).status().context("starting dpkg")?;
+    let sh = Shell::new()?;
+    let mut dpkg = Command::from(cmd!(sh, "dpkg --compare-versions {one} gt {other}"));
+    let status = process::die_with_parent(&mut dpkg).status().context("starting dpkg")?;
     ensure!(matches!(status.code(), Some(0 | 1)), "dpkg cannot compare the versions {one} and {other}");
     Ok(status.success())
 }

@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 use manifest::Manifest;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_app::musl::{self, Flavour};
 use ukl_app::{app, link, toolchain};
 use ukl_guest::{busybox, initramfs};
@@ -19,6 +18,7 @@ use ukl_repo::ctx::Ctx;
 use ukl_repo::repo::{self, Repo};
 use ukl_vmtest::vmtest::suite::{Apps, Machines, Quick, Suite, When, words};
 use ukl_vmtest::vmtest::{Part, Tally};
+use xshell::{Shell, cmd};
 
 /// Options of `reproduce`.
 #[derive(clap::Args)]
@@ -158,13 +158,14 @@ fn again(ctx: &Ctx, app: &App, level: &Level, place: &Path) -> Result<Vec<(Strin
                 .with_context(|| format!("copying {}", from.display()))?;
         }
     }
-    let mut build = Command::new("sh");
-    build.args(["-c", "umask 077; exec \"$@\"", "sh"]);
-    build.arg(std::env::current_exe().context("finding this program")?);
-    build.args(["--no-install", "--jobs", &(ctx.jobs + 1).to_string(), "build", &app.name, "--level", &level.name]);
-    build.env("UKL_CACHE", cache.root()).env("UKL_REPO", &checkout);
-    build.env("TZ", "Pacific/Kiritimati").env("LANG", "C.UTF-8").env_remove("LC_ALL");
-    process::run(build.stdout(std::io::stderr()))?;
+    let sh = Shell::new()?;
+    let own = std::env::current_exe().context("finding this program")?;
+    let (jobs, app_name, level_name) = ((ctx.jobs + 1).to_string(), &app.name, &level.name);
+    let umask = "umask 077; exec \"$@\"";
+    let build = cmd!(sh, "sh -c {umask} sh {own} --no-install --jobs {jobs} build {app_name} --level {level_name}");
+    let build = build.env("UKL_CACHE", cache.root()).env("UKL_REPO", &checkout);
+    let build = build.env("TZ", "Pacific/Kiritimati").env("LANG", "C.UTF-8").env_remove("LC_ALL");
+    process::run_on_stderr(build)?;
     let other = Ctx { repo: Repo { root: checkout }, cache, install: ctx.install, jobs: ctx.jobs + 1 };
     products(&other, app, level)
 }

@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_audit::audit;
 use ukl_host::cache::Key;
 use ukl_host::process;
 use ukl_kernel::{kernel, syscalls};
 use ukl_repo::config::{App, Level};
 use ukl_repo::ctx::Ctx;
+use xshell::{Shell, cmd};
 
 /// Binds an application's partial link to a level: adds the descriptor and either the stubs of the base path or the names
 /// of the kernel's own entries, audits the result, and hides its symbols from the kernel.
@@ -40,21 +40,20 @@ pub fn level_object(ctx: &Ctx, app: &App, built: &BuiltApp, level: &Level) -> Re
         let source = out.join("descriptor.s");
         fs::write(&source, &descriptor).with_context(|| format!("writing {}", source.display()))?;
         let descriptor_object = out.join("descriptor.o");
-        process::run(Command::new("gcc").arg("-c").arg(&source).arg("-o").arg(&descriptor_object))?;
+        let sh = Shell::new()?;
+        process::run(cmd!(sh, "gcc -c {source} -o {descriptor_object}"))?;
         let linked = out.join("linked.o");
-        let mut ld = Command::new("ld");
-        ld.args(["-r", "-z", "noexecstack", "-o"]).arg(&linked);
-        if level.options.bypass {
+        let inputs = if level.options.bypass {
             let bound = out.join("bound.o");
             rename(&built.object, &bound, &bypass_names(&symbols(&built.object)?, &shortcuts), None)?;
             // The table of calls by number takes the same shortcuts.
             let by_number = out.join("by-number.o");
             rename(&toolchain.bypass_stubs(), &by_number, &short_names(&shortcuts), None)?;
-            ld.arg(&bound).arg(&descriptor_object).arg(&by_number);
+            [bound, descriptor_object, by_number]
         } else {
-            ld.arg(&built.object).arg(&descriptor_object).arg(toolchain.base_stubs());
-        }
-        process::run(&mut ld)?;
+            [built.object.clone(), descriptor_object, toolchain.base_stubs()]
+        };
+        process::run(cmd!(sh, "ld -r -z noexecstack -o {linked} {inputs...}"))?;
         audit::require(&linked, &exports, &built.executable)?;
         let names = hidden_names(&app.name, &symbols(&linked)?);
         rename(&linked, &out.join("app.o"), &names, Some(&descriptor::symbol(&app.name)))
@@ -132,12 +131,12 @@ fn rename(from: &Path, to: &Path, names: &Renames, keep: Option<&str>) -> Result
     }
     let file = to.with_extension("names");
     fs::write(&file, list).with_context(|| format!("writing {}", file.display()))?;
-    let mut objcopy = Command::new("objcopy");
-    objcopy.arg(format!("--redefine-syms={}", file.display()));
+    let sh = Shell::new()?;
+    let mut objcopy = cmd!(sh, "objcopy --redefine-syms={file}");
     if let Some(keep) = keep {
-        objcopy.arg(format!("--keep-global-symbol={keep}"));
         // The kernel's link knows no such section.
-        objcopy.args(["--rename-section", ".ukl.eh_frame=.ukl.rodata"]);
+        let section = ".ukl.eh_frame=.ukl.rodata";
+        objcopy = objcopy.arg(format!("--keep-global-symbol={keep}")).args(["--rename-section", section]);
     }
     process::run(objcopy.arg(from).arg(to))
 }

@@ -3,6 +3,7 @@
 use super::folder::{self, Contents};
 use super::toolchain;
 use anyhow::Result;
+use ukl_host::process;
 use ukl_repo::ctx::Ctx;
 use ukl_sources::doctor;
 
@@ -34,7 +35,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         println!("{}", place.join("bin").display());
     } else if args.env {
         for (name, value) in folder::environment(&place) {
-            println!("export {name}='{}'", value.replace('\'', r"'\''"));
+            println!("export {name}={}", process::quoted(&value));
         }
     } else {
         println!("programs  {shown}/bin (ukl-cc, ukl-c++, ukl-ar, …)");

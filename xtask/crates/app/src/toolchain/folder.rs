@@ -15,10 +15,10 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::process;
 use ukl_repo::ctx::Ctx;
+use xshell::{Shell, cmd};
 
 /// Programs of binutils that do for our objects what they do for others.
 const BINUTILS: [&str; 8] = ["ar", "ranlib", "nm", "strip", "objcopy", "objdump", "readelf", "size"];
@@ -68,8 +68,10 @@ fn fill(out: &Path, place: &Path, toolchain: &Toolchain, prefixes: &[PathBuf]) -
         fs::create_dir_all(out.join(folder)).with_context(|| format!("creating {folder}"))?;
     }
     link(&toolchain.cc(), &out.join("bin/ukl-cc"))?;
+    let sh = Shell::new()?;
     for name in BINUTILS {
-        let program = process::read(Command::new("sh").args(["-c", &format!("command -v {name}")]))?;
+        let ask = format!("command -v {name}");
+        let program = process::read(cmd!(sh, "sh -c {ask}"))?;
         link(Path::new(program.trim()), &out.join(format!("bin/ukl-{name}")))?;
     }
     for prefix in prefixes {

@@ -5,11 +5,11 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::failure::Failure;
 use ukl_host::process;
 use ukl_repo::repo::GUEST_TARGET;
+use xshell::cmd;
 
 /// The Rust compiler of this repository, with what an application needs of it.
 #[derive(Clone, Debug)]
@@ -26,10 +26,10 @@ impl Rust {
     /// The compiler that `app-runtime` is compiled with; `None` when it has nothing for musl, which only applications in
     /// Rust need.
     pub fn find(runtime: &Path) -> Result<Option<Self>> {
-        let ask = |arguments: &[&str]| process::read(Command::new("rustc").args(arguments).current_dir(runtime));
-        let sysroot = PathBuf::from(ask(&["--print", "sysroot"])?.trim());
+        let sh = process::shell_in(runtime)?;
+        let sysroot = PathBuf::from(process::read(cmd!(sh, "rustc --print sysroot"))?.trim());
         let unwinder = sysroot.join("lib/rustlib").join(GUEST_TARGET).join("lib/self-contained/libunwind.a");
-        let version = ask(&["--version", "--verbose"])?;
+        let version = process::read(cmd!(sh, "rustc --version --verbose"))?;
         Ok(unwinder.is_file().then_some(Rust { version, sysroot, unwinder }))
     }
 

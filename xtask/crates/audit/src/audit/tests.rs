@@ -1,7 +1,8 @@
 //! Each refusal with an object that deserves it and one that does not.
 
 use super::*;
-use std::process::Command;
+use ukl_host::process;
+use xshell::{Shell, cmd};
 
 /// Assembles text and audits the object against a small exports list.
 fn audit_text(text: &str) -> Vec<Finding> {
@@ -9,8 +10,8 @@ fn audit_text(text: &str) -> Vec<Finding> {
     let (source, object, exports) = (dir.path().join("t.s"), dir.path().join("t.o"), dir.path().join("exports"));
     fs::write(&source, format!("{text}\n\t.section .note.GNU-stack, \"\", @progbits\n")).unwrap();
     fs::write(&exports, "# offered\nukl_entry_syscall\nukl_sys_*\n").unwrap();
-    let gcc = Command::new("gcc").arg("-c").arg(&source).arg("-o").arg(&object).output().unwrap();
-    assert!(gcc.status.success(), "{}", String::from_utf8_lossy(&gcc.stderr));
+    let sh = Shell::new().unwrap();
+    process::read(cmd!(sh, "gcc -c {source} -o {object}")).unwrap();
     audit(&object, Some(&exports)).unwrap()
 }
 

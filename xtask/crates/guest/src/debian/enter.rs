@@ -3,11 +3,11 @@
 use super::FOLDER;
 use crate::initramfs::ExtraFile;
 use anyhow::{Context, Result};
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::process;
 use ukl_kernel::kernel;
 use ukl_repo::ctx::Ctx;
+use xshell::{Shell, cmd};
 
 /// For a program without a C library; it is some hundred instructions.
 const FLAGS: [&str; 12] = [
@@ -31,7 +31,8 @@ pub fn enter(ctx: &Ctx) -> Result<Vec<ExtraFile>> {
     let source = folder.join("enter.c");
     let key = Key::new("debian-enter-v1").file(&source)?.str(&FLAGS.join(" ")).str(&kernel::compiler()?);
     let dir = ctx.cache.step("debian-enter", &key, |out| {
-        process::run(Command::new("gcc").args(FLAGS).arg("-o").arg(out.join("enter")).arg(&source))
+        let (sh, program) = (Shell::new()?, out.join("enter"));
+        process::run(cmd!(sh, "gcc {FLAGS...} -o {program} {source}"))
     })?;
     let files = [(super::INIT, folder.join("init")), ("/bin/chroot", dir.join("enter"))];
     let read = |(target, path): (&str, std::path::PathBuf)| {

@@ -4,13 +4,13 @@ use super::FOLDER;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::failure::Failure;
 use ukl_host::process;
 use ukl_repo::config;
 use ukl_repo::ctx::Ctx;
 use ukl_sources::{apt, doctor};
+use xshell::{Shell, cmd};
 
 /// `guest/debian/root.toml`.
 #[derive(Debug, Deserialize)]
@@ -98,23 +98,28 @@ fn sources(root: &Root, archives: &[String]) -> Vec<String> {
 /// Installs the packages into an archive.
 fn install(root: &Root, tar: &Path, out: &Path) -> Result<()> {
     let mode = if is_root() { "root" } else { "unshare" };
-    let mut command = Command::new("mmdebstrap");
-    command.args(["--variant=minbase", &format!("--mode={mode}"), "--format=tar"]);
-    command.arg("--aptopt=APT::Install-Recommends \"false\"");
-    command.args(root.exclude.iter().map(|pattern| format!("--dpkgopt=path-exclude={pattern}")));
-    command.arg(format!("--include={}", root.packages.join(",")));
+    let (sh, packages) = (Shell::new()?, root.packages.join(","));
+    let no_more = "--aptopt=APT::Install-Recommends \"false\"";
+    let excluded = root.exclude.iter().map(|pattern| format!("--dpkgopt=path-exclude={pattern}"));
+    let mut command = cmd!(
+        sh,
+        "mmdebstrap --variant=minbase --mode={mode} --format=tar {no_more} {excluded...} --include={packages}"
+    );
     for (file, content) in FILES {
         let (parent, _) = file.rsplit_once('/').context("a file has a folder")?;
         let content = content.replace('\n', "\\n");
-        command.arg(format!("--customize-hook=mkdir -p \"$1{parent}\" && printf '{content}' >\"$1{file}\""));
+        command = command.arg(format!("--customize-hook=mkdir -p \"$1{parent}\" && printf '{content}' >\"$1{file}\""));
     }
-    command.arg(format!("--customize-hook=systemctl --root=\"$1\" mask {}", root.mask.join(" ")));
-    // Whoever boots the root brings its keys along; those would be the same everywhere.
-    command.arg("--customize-hook=rm -f \"$1\"/etc/ssh/ssh_host_*");
-    command.arg("--customize-hook=chroot \"$1\" passwd --delete root");
-    command.arg("--customize-hook=chroot \"$1\" dpkg-query --show >\"$1/etc/ukl-packages\"");
-    command.args([root.suite.as_str(), &tar.display().to_string()]).args(sources(root, &apt::archives()?));
-    process::run_logged("installing Debian", &mut command, &out.join("install.log")).map_err(|error| {
+    let hooks = [
+        &format!("systemctl --root=\"$1\" mask {}", root.mask.join(" ")),
+        // Whoever boots the root brings its keys along; those would be the same everywhere.
+        "rm -f \"$1\"/etc/ssh/ssh_host_*",
+        "chroot \"$1\" passwd --delete root",
+        "chroot \"$1\" dpkg-query --show >\"$1/etc/ukl-packages\"",
+    ];
+    let command = command.args(hooks.map(|hook| format!("--customize-hook={hook}")));
+    let command = command.arg(&root.suite).arg(tar).args(sources(root, &apt::archives()?));
+    process::run_logged("installing Debian", command, &out.join("install.log")).map_err(|error| {
         let next = match is_root() {
             true => "read that log; `apt-get update` renews lists that are too old",
             false => {
@@ -132,16 +137,15 @@ fn pack(root: &Root, tar: &Path, out: &Path) -> Result<()> {
                   --xattrs-include='*' --exclude='./dev/*' --file \"$1\" --directory \"$3\"; \
                   mke2fs -q -F -t ext4 -L debian -E root_owner=0:0,hash_seed=756b6c00-756b-6c00-756b-6c00756b6c00 \
                   -d \"$3\" \"$2\" \"$4\"; rm -rf \"$3\"";
-    let mut command = if is_root() {
-        Command::new("sh")
-    } else {
-        let mut unshare = Command::new("unshare");
-        unshare.args(["--user", "--map-root-user", "--map-auto", "sh"]);
-        unshare
+    let sh = Shell::new()?;
+    let (image, tree, size_mib) = (out.join("root.img"), out.join("tree"), root.size_mib.to_string());
+    let shell: &[&str] = match is_root() {
+        true => &["sh"],
+        false => &["unshare", "--user", "--map-root-user", "--map-auto", "sh"],
     };
-    command.args(["-c", script, "pack"]).arg(tar).arg(out.join("root.img")).arg(out.join("tree"));
-    command.arg(format!("{}M", root.size_mib));
-    process::run_logged("packing Debian", &mut command, &out.join("pack.log"))
+    let (program, options) = (shell[0], &shell[1..]);
+    let command = cmd!(sh, "{program} {options...} -c {script} pack {tar} {image} {tree} {size_mib}M");
+    process::run_logged("packing Debian", command, &out.join("pack.log"))
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use crate::initramfs::ExtraFile;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::{atomic, process};
 use ukl_repo::ctx::Ctx;
 use ukl_sources::doctor;
+use xshell::{Shell, cmd};
 
 /// The user's key and the guest's.
 #[derive(Clone, Debug)]
@@ -21,10 +21,10 @@ impl Keys {
         let needs = [("ssh", "openssh-client"), ("ssh-keygen", "openssh-client")];
         doctor::require(ctx, &needs.map(|(name, package)| (name.to_owned(), package.to_owned())).into())?;
         let dir = ctx.cache.step("ssh-keys", &Key::new("ssh-keys-v1"), |out| {
+            let sh = Shell::new()?;
             for (file, comment) in [("user", "ukl"), ("host", "ukl-guest")] {
-                let mut keygen = Command::new("ssh-keygen");
-                keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f"]).arg(out.join(file));
-                process::read(&mut keygen)?;
+                let file = out.join(file);
+                process::read(cmd!(sh, "ssh-keygen -q -t ed25519 -N '' -C {comment} -f {file}"))?;
             }
             Ok(())
         })?;
@@ -64,8 +64,9 @@ impl Keys {
 
     /// Runs a command in the guest and returns what it prints; it has to succeed.
     pub fn run(&self, port: u16, command: &str) -> Result<String> {
-        let words = self.command(port);
-        process::read(Command::new(&words[0]).args(["-o", "ConnectTimeout=60"]).args(&words[1..]).arg(command))
+        let (sh, words) = (Shell::new()?, self.command(port));
+        let (ssh, words) = (&words[0], &words[1..]);
+        process::read(cmd!(sh, "{ssh} -o ConnectTimeout=60 {words...} {command}"))
     }
 }
 

@@ -3,11 +3,11 @@
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::process;
 use ukl_repo::ctx::Ctx;
 use ukl_sources::apt::PrivateApt;
+use xshell::{Shell, cmd};
 
 /// The suite whose Nix is new enough for this flake; the one before has 2.8.
 const SUITE: &str = "trixie";
@@ -33,18 +33,20 @@ pub fn nix(ctx: &Ctx, work: &Path) -> Result<PathBuf> {
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished).with_context(|| format!("removing {}", unfinished.display()))?;
     }
+    let sh = Shell::new()?;
     for deb in debs {
-        process::read(Command::new("dpkg-deb").arg("--extract").arg(&deb).arg(&unfinished))?;
+        process::read(cmd!(sh, "dpkg-deb --extract {deb} {unfinished}"))?;
     }
     // Its own loader and libraries by themselves: Nix starts itself again for each build, where no variable would follow.
     let (loader, libraries) = (unfinished.join(LOADER), unfinished.join(LIBRARIES));
-    let mut patchelf = Command::new(&loader);
-    patchelf.arg("--library-path").arg(&libraries).arg(unfinished.join("usr/bin/patchelf"));
-    patchelf.arg("--set-interpreter").arg(system.join(LOADER)).arg("--force-rpath");
-    patchelf.arg("--set-rpath").arg(system.join(LIBRARIES)).arg(unfinished.join("usr/bin/nix"));
-    process::run(&mut patchelf)?;
+    let (patchelf, program) = (unfinished.join("usr/bin/patchelf"), unfinished.join("usr/bin/nix"));
+    let (interpreter, path) = (system.join(LOADER), system.join(LIBRARIES));
+    let patchelf = cmd!(sh, "{loader} --library-path {libraries} {patchelf} --set-interpreter {interpreter}");
+    let patchelf = patchelf.args(["--force-rpath", "--set-rpath"]).arg(path).arg(program);
+    process::run(patchelf)?;
     fs::rename(&unfinished, &system).with_context(|| format!("creating {}", system.display()))?;
-    let version = process::read(Command::new(bin.join("nix")).arg("--version"))?;
+    let nix = bin.join("nix");
+    let version = process::read(cmd!(sh, "{nix} --version"))?;
     eprintln!("  {} in {}", version.trim(), system.display());
     Ok(bin)
 }
@@ -52,9 +54,9 @@ pub fn nix(ctx: &Ctx, work: &Path) -> Result<PathBuf> {
 /// The packages and what they need.
 fn download(scratch: &Path) -> Result<Vec<PathBuf>> {
     let apt = PrivateApt::new(scratch, "deb", &[SUITE.to_owned()])?;
-    let mut install = apt.command("apt-get");
-    install.args(["--quiet", "--assume-yes", "install", "--download-only"]).args(PACKAGES);
-    process::run(install.stdout(std::io::stderr()))?;
+    let sh = Shell::new()?;
+    let install = cmd!(sh, "apt-get --quiet --assume-yes install --download-only {PACKAGES...}");
+    process::run_on_stderr(apt.told(install))?;
     let archives = apt.downloads();
     let listed = fs::read_dir(&archives).with_context(|| format!("listing {}", archives.display()))?;
     let debs: Vec<_> = listed.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();

@@ -2,36 +2,36 @@
 
 use anyhow::{Context, Result, ensure};
 use std::path::PathBuf;
-use std::process::Command;
 use ukl_host::cache::Key;
 use ukl_host::process;
 use ukl_repo::ctx::Ctx;
+use xshell::{Shell, cmd};
 
 /// The crates with their versions, and the programs that they make.
 const LINTERS: [(&str, &str, &str); 2] = [("nixfmt_rs", "0.5.3", "nixfmt"), ("deadnix", "1.3.1", "deadnix")];
 
 /// Every Nix file is as nixfmt writes it; a file that is not is noticed.
 pub fn format(ctx: &Ctx) -> Result<String> {
-    let program = program(ctx, 0)?;
+    let (sh, nixfmt) = (Shell::new()?, program(ctx, 0)?);
     let files = files(ctx)?;
-    process::read(Command::new(&program).arg("--check").args(&files))?;
+    process::read(cmd!(sh, "{nixfmt} --check").args(&files))?;
     let scratch = ctx.cache.scratch()?;
     let control = scratch.path().join("control.nix");
     std::fs::write(&control, "{a=1 ;}").context("writing the control")?;
-    let told = process::read(Command::new(&program).arg("--check").arg(&control)).is_err();
+    let told = process::read(cmd!(sh, "{nixfmt} --check {control}")).is_err();
     ensure!(told, "nixfmt takes `{{a=1 ;}}` for well formatted");
     Ok(format!("{} Nix files with what nixfmt writes; one that differs is refused", files.len()))
 }
 
 /// No binding that nobody uses; one is noticed.
 pub fn dead_code(ctx: &Ctx) -> Result<String> {
-    let program = program(ctx, 1)?;
+    let (sh, deadnix) = (Shell::new()?, program(ctx, 1)?);
     let files = files(ctx)?;
-    process::read(Command::new(&program).arg("--fail").args(&files))?;
+    process::read(cmd!(sh, "{deadnix} --fail").args(&files))?;
     let scratch = ctx.cache.scratch()?;
     let control = scratch.path().join("control.nix");
     std::fs::write(&control, "let unused = 1; in 2\n").context("writing the control")?;
-    let told = process::read(Command::new(&program).arg("--fail").arg(&control)).is_err();
+    let told = process::read(cmd!(sh, "{deadnix} --fail {control}")).is_err();
     ensure!(told, "deadnix sees no dead code in `let unused = 1; in 2`");
     Ok(format!("{} Nix files with what is used of them; a binding that is not used is refused", files.len()))
 }
@@ -40,9 +40,8 @@ pub fn dead_code(ctx: &Ctx) -> Result<String> {
 fn program(ctx: &Ctx, number: usize) -> Result<PathBuf> {
     let (name, version, program) = LINTERS[number];
     let dir = ctx.cache.step(name, &Key::new("linter-v1").str(name).str(version), |out| {
-        let mut cargo = Command::new("cargo");
-        cargo.args(["install", "--quiet", "--locked", "--version", version, name, "--root"]).arg(out);
-        process::run(&mut cargo)
+        let sh = Shell::new()?;
+        process::run(cmd!(sh, "cargo install --quiet --locked --version {version} {name} --root {out}"))
     })?;
     Ok(dir.join("bin").join(program))
 }

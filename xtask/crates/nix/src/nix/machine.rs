@@ -12,6 +12,7 @@ use ukl_host::process;
 use ukl_repo::ctx::Ctx;
 use ukl_repo::repo;
 use ukl_sources::fetch;
+use xshell::cmd;
 
 /// What flake.nix takes from elsewhere.
 const INPUTS: [&str; 3] = ["nixpkgs", "crane", "rust-overlay"];
@@ -45,7 +46,8 @@ impl Nix {
         let work = work_folder(user)?;
         let lock = ctx.cache.lock("nix-work")?;
         let bin = install::nix(ctx, &work)?;
-        let sysroot = process::read(Command::new("rustc").args(["--print", "sysroot"]).current_dir(&ctx.repo.root))?;
+        let sh = process::shell_in(&ctx.repo.root)?;
+        let sysroot = process::read(cmd!(sh, "rustc --print sysroot"))?;
         let root = user == 0;
         let nix = Nix { bin, checkout: work.join("checkout"), work, sysroot: sysroot.trim().into(), root, _lock: lock };
         for folder in ["store", "state", "log", "conf", "home", "cache", "tmp", "rust", "sources", "ukl"] {
@@ -59,7 +61,8 @@ impl Nix {
             for folder in ["state", "log", "home", "cache", "tmp", "ukl", "store"] {
                 let path = nix.work.join(folder);
                 if fs::metadata(&path)?.uid() != NOBODY {
-                    process::run(Command::new("chown").arg(format!("{NOBODY}:{NOBODY}")).arg(&path))?;
+                    let owner = format!("{NOBODY}:{NOBODY}");
+                    process::run(cmd!(sh, "chown {owner} {path}"))?;
                 }
             }
         }
@@ -95,7 +98,8 @@ impl Nix {
             take(&fetch::fetch(ctx, &source)?)?;
         }
         // Also those for other systems than this one, which building does not fetch.
-        process::run(Command::new("cargo").args(["fetch", "--locked", "--quiet"]).current_dir(&ctx.repo.root))?;
+        let sh = process::shell_in(&ctx.repo.root)?;
+        process::run(cmd!(sh, "cargo fetch --locked --quiet"))?;
         let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
         let cargo =
             cargo.or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))).context("cargo has no home")?;
@@ -149,7 +153,7 @@ impl Nix {
     /// The same, called `shown` in messages.
     fn run(&self, words: &[&str], shown: &str) -> Result<String> {
         eprintln!("$ nix {shown}");
-        let mut command = self.command(words);
+        let mut command = self.command(&self.work, words)?;
         let output = process::die_with_parent(&mut command).stdin(Stdio::null()).output();
         let output = output.with_context(|| format!("starting `nix {shown}`"))?;
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -164,8 +168,7 @@ impl Nix {
 
     /// `nix WORDS` in the copy of the checkout, with this process's standard streams.
     pub fn interactively(&self, words: &[&str]) -> Result<()> {
-        let mut command = self.command(words);
-        command.current_dir(&self.checkout);
+        let mut command = self.command(&self.checkout, words)?;
         let status = process::die_with_parent(&mut command).status().context("starting nix")?;
         if !status.success() {
             return Err(Failure::new(
@@ -176,19 +179,16 @@ impl Nix {
         Ok(())
     }
 
-    /// Nix, as the user without privileges if this is root, with its own store and settings.
-    fn command(&self, words: &[&str]) -> Command {
-        let program = self.bin.join("nix");
-        let mut command = if self.root {
-            let mut command = Command::new("unshare");
-            command.args(["--mount", "--", "sh", "-c", AS_NOBODY, "sh"]).arg(&self.sysroot).arg(self.work.join("rust"));
-            command.arg(&program);
-            command
-        } else {
-            Command::new(&program)
+    /// Nix in a folder, as the user without privileges if this is root, with its own store and settings.
+    fn command(&self, folder: &Path, words: &[&str]) -> Result<Command> {
+        let sh = process::shell_in(folder)?;
+        let (nix, rust, sysroot) = (self.bin.join("nix"), self.work.join("rust"), &self.sysroot);
+        let command = match self.root {
+            true => cmd!(sh, "unshare --mount -- sh -c {AS_NOBODY} sh {sysroot} {rust} {nix} {words...}"),
+            false => cmd!(sh, "{nix} {words...}"),
         };
         let path = std::env::var("PATH").unwrap_or_default();
-        command.args(words).current_dir(&self.work).env("PATH", format!("{}:{path}", self.bin.display()));
+        let mut command = command.env("PATH", format!("{}:{path}", self.bin.display()));
         for (name, folder) in [
             ("NIX_STORE_DIR", "store"),
             ("NIX_STATE_DIR", "state"),
@@ -200,12 +200,12 @@ impl Nix {
             ("HOME", "home"),
             ("TMPDIR", "tmp"),
         ] {
-            command.env(name, self.work.join(folder));
+            command = command.env(name, self.work.join(folder));
         }
         for name in ["CARGO_MANIFEST_DIR", "NIX_PATH", "NIX_CONFIG", "NIX_REMOTE"] {
-            command.env_remove(name);
+            command = command.env_remove(name);
         }
-        command
+        Ok(command.into())
     }
 
     /// The options that take a checkout's stand-in for the inputs, without the network.

@@ -4,9 +4,9 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 use ukl_host::process;
-use ukl_vm::qemu;
+use ukl_vm::qemu::PROGRAM;
+use xshell::{Shell, cmd};
 
 /// Where the kernel says what it does against each vulnerability of the processor.
 const VULNERABILITIES: &str = "/sys/devices/system/cpu/vulnerabilities";
@@ -48,9 +48,9 @@ pub struct Guest {
 impl Revision {
     /// Of the checkout at `root`.
     pub fn of(root: &Path) -> Result<Self> {
-        let git = |arguments: &[&str]| process::read(Command::new("git").current_dir(root).args(arguments));
-        let git_commit = git(&["rev-parse", "HEAD"])?.trim().to_owned();
-        Ok(Revision { git_commit, git_dirty: !git(&["status", "--porcelain"])?.is_empty() })
+        let sh = process::shell_in(root)?;
+        let git_commit = process::read(cmd!(sh, "git rev-parse HEAD"))?.trim().to_owned();
+        Ok(Revision { git_commit, git_dirty: !process::read(cmd!(sh, "git status --porcelain"))?.is_empty() })
     }
 }
 
@@ -98,7 +98,8 @@ impl Guest {
 
 /// The first line of the emulator's own answer, without the copyright.
 pub fn emulator_version() -> Result<String> {
-    let text = process::read(Command::new(qemu::PROGRAM).arg("--version"))?;
+    let sh = Shell::new()?;
+    let text = process::read(cmd!(sh, "{PROGRAM} --version"))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 

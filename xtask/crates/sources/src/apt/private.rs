@@ -4,9 +4,9 @@ use super::is_security;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::failure::Failure;
 use ukl_host::process;
+use xshell::{Cmd, Shell, cmd};
 
 /// What Debian signs its suites with.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -48,15 +48,14 @@ impl<'a> PrivateApt<'a> {
             ),
         )?;
         let apt = PrivateApt { dir };
-        process::run(apt.command("apt-get").args(["--quiet", "update"]).stdout(std::io::stderr()))?;
+        let sh = Shell::new()?;
+        process::run_on_stderr(apt.told(cmd!(sh, "apt-get --quiet update")))?;
         Ok(apt)
     }
 
-    /// A program of apt's that uses this state.
-    pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.env("APT_CONFIG", self.dir.join("apt.conf"));
-        command
+    /// Has a program of apt's use this state.
+    pub fn told<'s>(&self, command: Cmd<'s>) -> Cmd<'s> {
+        command.env("APT_CONFIG", self.dir.join("apt.conf"))
     }
 
     /// Where it keeps the packages it has downloaded.

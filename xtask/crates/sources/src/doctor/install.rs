@@ -2,14 +2,14 @@
 
 use anyhow::Result;
 use std::io::IsTerminal;
-use std::process::Command;
 use ukl_host::cache::Cache;
 use ukl_host::failure::Failure;
 use ukl_host::process;
+use xshell::{Cmd, Shell, cmd};
 
 /// Whether this machine has apt and this user may become root.
 pub fn possible() -> bool {
-    let works = |program: &str| process::read(Command::new(program).arg("--version")).is_ok();
+    let works = |program: &str| Shell::new().is_ok_and(|sh| process::read(cmd!(sh, "{program} --version")).is_ok());
     works("apt-get") && (is_root() || works("sudo"))
 }
 
@@ -23,13 +23,13 @@ pub fn shown(packages: &[&str]) -> String {
 pub fn install(packages: &[&str], cache: &Cache) -> Result<()> {
     eprintln!("installing Debian packages: {}", packages.join(" "));
     let log = cache.root().join("apt.log");
-    let arguments = ["install", "--yes", "--no-install-recommends"].iter().chain(packages);
-    let arguments: Vec<&str> = arguments.copied().collect();
-    let first = process::run_logged("installing", &mut apt_get(&arguments), &log);
+    let sh = Shell::new()?;
+    let install = || apt_get(&sh).args(["install", "--yes", "--no-install-recommends"]).args(packages);
+    let first = process::run_logged("installing", install(), &log);
     let second = first.or_else(|_| {
         eprintln!("renewing the package lists and trying again");
-        process::run_logged("renewing the package lists", &mut apt_get(&["update"]), &log)?;
-        process::run_logged("installing", &mut apt_get(&arguments), &log)
+        process::run_logged("renewing the package lists", apt_get(&sh).arg("update"), &log)?;
+        process::run_logged("installing", install(), &log)
     });
     second.map_err(|error| {
         Failure::new(
@@ -39,21 +39,14 @@ pub fn install(packages: &[&str], cache: &Cache) -> Result<()> {
     })
 }
 
-fn apt_get(arguments: &[&str]) -> Command {
-    let mut command = if is_root() {
-        Command::new("env")
-    } else {
-        let mut sudo = Command::new("sudo");
+fn apt_get(sh: &Shell) -> Cmd<'_> {
+    let env = match is_root() {
+        true => cmd!(sh, "env"),
         // Without a terminal nobody can type a password: fail instead of waiting for one.
-        if !std::io::stdin().is_terminal() {
-            sudo.arg("--non-interactive");
-        }
-        sudo.arg("env");
-        sudo
+        false if !std::io::stdin().is_terminal() => cmd!(sh, "sudo --non-interactive env"),
+        false => cmd!(sh, "sudo env"),
     };
-    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "--option=DPkg::Lock::Timeout=120"]);
-    command.args(arguments);
-    command
+    env.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "--option=DPkg::Lock::Timeout=120"])
 }
 
 fn is_root() -> bool {

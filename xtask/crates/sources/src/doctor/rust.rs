@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use std::path::Path;
-use std::process::Command;
 use ukl_host::failure::Failure;
 use ukl_host::process;
 use ukl_repo::ctx::{Ctx, Install};
+use xshell::{Shell, cmd};
 
 /// A part of the compiler's toolchain, as `rustup` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,8 @@ impl Part {
 
     /// Whether the compiler in use has it.
     fn is_there(&self) -> bool {
-        let ask = |arguments: &[&str]| process::read(Command::new("rustc").arg("--print").args(arguments));
+        let Ok(sh) = Shell::new() else { return false };
+        let ask = |arguments: &[&str]| process::read(cmd!(sh, "rustc --print {arguments...}"));
         let place = match self.kind {
             "target" => ask(&["target-libdir", "--target", self.name]).map(|dir| Path::new(dir.trim()).to_owned()),
             _ => ask(&["sysroot"]).map(|dir| Path::new(dir.trim()).join("lib/rustlib/src/rust/library")),
@@ -57,8 +58,9 @@ pub fn install(ctx: &Ctx) -> Result<()> {
             ));
         }
         eprintln!("adding to Rust: {}", part.name);
-        let mut rustup = Command::new("rustup");
-        process::run(rustup.args([part.kind, "add", part.name]).current_dir(&ctx.repo.root)).map_err(|error| {
+        let sh = process::shell_in(&ctx.repo.root)?;
+        let Part { kind, name, .. } = part;
+        process::run(cmd!(sh, "rustup {kind} add {name}")).map_err(|error| {
             Failure::new(
                 format!("{} cannot be added to Rust: {error:#}", part.name),
                 format!("install Rust with rustup, then run `{command}` in the checkout"),

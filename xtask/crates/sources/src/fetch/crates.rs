@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::failure::Failure;
 use ukl_host::process;
 use ukl_repo::ctx::Ctx;
 use ukl_repo::repo::GUEST_TARGET;
+use xshell::{Shell, cmd};
 
 /// What proc macros and build scripts are compiled for.
 const HOST: &str = "x86_64-unknown-linux-gnu";
@@ -17,7 +17,8 @@ pub fn manifests(ctx: &Ctx) -> Result<Vec<PathBuf>> {
     let ours = apps.iter().filter(|app| app.source.is_none() && app.build.commands.name("cargo"));
     let mut manifests: Vec<_> = ours.map(|app| app.dir.join("Cargo.toml")).collect();
     if !manifests.is_empty() {
-        let sysroot = process::read(Command::new("rustc").args(["--print", "sysroot"]).current_dir(&ctx.repo.root))?;
+        let sh = process::shell_in(&ctx.repo.root)?;
+        let sysroot = process::read(cmd!(sh, "rustc --print sysroot"))?;
         let library = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/Cargo.toml");
         if !library.is_file() {
             return Err(Failure::new(
@@ -32,8 +33,9 @@ pub fn manifests(ctx: &Ctx) -> Result<Vec<PathBuf>> {
 
 /// Downloads what is missing; cargo compares each crate with the hash in the lock file.
 pub fn fetch(manifest: &Path) -> Result<()> {
-    let mut cargo = Command::new("cargo");
-    process::without_cargo(&mut cargo).args(["fetch", "--locked", "--target", GUEST_TARGET, "--target", HOST]);
+    let sh = Shell::new()?;
+    let cargo = cmd!(sh, "cargo fetch --locked --target {GUEST_TARGET} --target {HOST} --manifest-path {manifest}");
+    let mut cargo = cargo.into();
     // The standard library's manifest has unstable features.
-    process::run(cargo.env("RUSTC_BOOTSTRAP", "1").arg("--manifest-path").arg(manifest))
+    process::run(process::without_cargo(&mut cargo).env("RUSTC_BOOTSTRAP", "1"))
 }

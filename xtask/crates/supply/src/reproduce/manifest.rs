@@ -6,13 +6,13 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use ukl_app::{app, link};
 use ukl_host::failure::Failure;
 use ukl_host::{atomic, process};
 use ukl_repo::config::{App, Level};
 use ukl_repo::ctx::Ctx;
 use ukl_repo::repo::Repo;
+use xshell::cmd;
 
 /// Where it lies in the checkout.
 const FILE: &str = "docs/manifest.toml";
@@ -54,8 +54,9 @@ pub fn hash(data: &[u8]) -> String {
 
 /// The tools of this machine.
 pub fn tools(ctx: &Ctx) -> Result<Names> {
+    let sh = process::shell_in(&ctx.repo.root)?;
     let first_line = |program: &str| -> Result<String> {
-        let said = process::read(Command::new(program).arg("--version").current_dir(&ctx.repo.root))?;
+        let said = process::read(cmd!(sh, "{program} --version"))?;
         Ok(said.lines().next().unwrap_or_default().to_owned())
     };
     ["gcc", "ld", "rustc"].into_iter().map(|name| Ok((name.to_owned(), first_line(name)?))).collect()

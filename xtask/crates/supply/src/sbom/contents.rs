@@ -5,11 +5,11 @@ use super::spdx::{CreationInfo, Document, Package, Relationship};
 use crate::reproduce::manifest::hash;
 use anyhow::{Context, Result};
 use std::fs;
-use std::process::Command;
 use ukl_host::process;
 use ukl_kernel::patches::Series;
 use ukl_repo::config::{App, CXX, KernelFlavour, Level, Source};
 use ukl_repo::ctx::Ctx;
+use xshell::cmd;
 
 /// What this repository's own parts may be used under.
 const OURS: &str = "GPL-2.0-only";
@@ -116,7 +116,8 @@ fn program(ctx: &Ctx, draft: &mut Draft, app: &App) -> Result<String> {
     }
     let manifest = app.dir.join("Cargo.toml");
     if manifest.exists() {
-        let rustc = process::read(Command::new("rustc").arg("--version").current_dir(&ctx.repo.root))?;
+        let sh = process::shell_in(&ctx.repo.root)?;
+        let rustc = process::read(cmd!(sh, "rustc --version"))?;
         let version = rustc.split_whitespace().nth(1).context("rustc did not say its version")?;
         parts.push(Package::new("std", "rust-std", version, "MIT OR Apache-2.0"));
         parts.extend(crates::linked(&manifest)?);

@@ -5,9 +5,9 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Command;
 use ukl_host::process;
 use ukl_repo::repo::GUEST_TARGET;
+use xshell::{Shell, cmd};
 
 #[derive(Deserialize)]
 struct Metadata {
@@ -63,11 +63,11 @@ struct Locked {
 
 /// The crates that are linked into the program of this manifest, itself left out, by name.
 pub fn linked(manifest: &Path) -> Result<Vec<Package>> {
-    let mut cargo = Command::new("cargo");
-    process::without_cargo(&mut cargo).args(["metadata", "--format-version", "1", "--locked", "--offline"]);
+    let sh = Shell::new()?;
+    let cargo = cmd!(sh, "cargo metadata --format-version 1 --locked --offline");
     // A target of its own file has this one's platform.
-    cargo.args(["--filter-platform", GUEST_TARGET, "--manifest-path"]).arg(manifest);
-    let metadata = process::read(&mut cargo)?;
+    let cargo = cargo.args(["--filter-platform", GUEST_TARGET, "--manifest-path"]).arg(manifest);
+    let metadata = process::read(process::without_cargo(&mut cargo.into()))?;
     let lock = manifest.with_file_name("Cargo.lock");
     let lock_text = std::fs::read_to_string(&lock).with_context(|| format!("reading {}", lock.display()))?;
     packages(&metadata, &lock_text).with_context(|| format!("the crates of {}", manifest.display()))
