@@ -3,6 +3,8 @@
 
 use crate::failure::{Failure, MAKE_SPACE};
 use anyhow::{Context, Result};
+use rustix::io::Errno;
+use rustix::process::{Signal, getppid};
 use std::borrow::BorrowMut;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -78,20 +80,14 @@ pub fn display(command: &Command) -> String {
 
 /// Makes the child die with this process, so that an interrupted build leaves no compiler behind.
 pub fn die_with_parent(command: &mut Command) -> &mut Command {
-    let parent = std::process::id();
+    let own = rustix::process::getpid();
+    let ask = move || {
+        rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+        // The parent may have died before the request above was made.
+        if getppid() == Some(own) { Ok(()) } else { Err(Errno::SRCH.into()) }
+    };
     // SAFETY: the closure runs between fork and exec and only makes async-signal-safe system calls.
-    unsafe {
-        command.pre_exec(move || {
-            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) != 0 {
-                return Err(std::io::Error::last_os_error());
-            }
-            // The parent may have died before the request above was made.
-            if libc::getppid() as u32 != parent {
-                libc::_exit(1);
-            }
-            Ok(())
-        })
-    }
+    unsafe { command.pre_exec(ask) }
 }
 
 /// Settings of cargo that are about this machine and not about a package.

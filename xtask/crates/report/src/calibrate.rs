@@ -139,13 +139,11 @@ fn cycles_now() -> u64 {
 
 /// The first write to a page of private memory, the fault included: allocation and clearing are part of it.
 fn page_fault() -> Result<Cost> {
-    // SAFETY: asks for new memory at an address of the kernel's choice.
-    let page_bytes =
-        usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).context("asking for the page size")?;
+    let page_bytes = rustix::param::page_size();
     let length = PAGES as usize * page_bytes;
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: as above.
+    // SAFETY: asks for new memory at an address of the kernel's choice.
     let memory = unsafe { libc::mmap(std::ptr::null_mut(), length, protection, flags, -1, 0) };
     ensure!(memory != libc::MAP_FAILED, "mapping {length} bytes: {}", std::io::Error::last_os_error());
     // One large page would make one fault of all.

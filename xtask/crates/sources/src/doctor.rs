@@ -7,10 +7,8 @@ mod rust;
 use anyhow::{Context, Result};
 use needs::{NEEDS, Places, packages};
 use std::collections::BTreeMap;
-use std::ffi::CString;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use ukl_host::failure::Failure;
 use ukl_host::prebuilt;
@@ -162,12 +160,6 @@ fn gib(bytes: u64) -> f64 {
 
 /// Bytes that this user may still write to the file system of `path`.
 fn free_bytes(path: &Path) -> Result<u64> {
-    let name = CString::new(path.as_os_str().as_bytes()).context("a path with a zero byte")?;
-    // SAFETY: statvfs is plain data, for which all zeroes is a value.
-    let mut stat: libc::statvfs = unsafe { std::mem::zeroed() };
-    // SAFETY: `name` is a C string and `stat` a place for the result; both live through the call.
-    if unsafe { libc::statvfs(name.as_ptr(), &mut stat) } != 0 {
-        return Err(std::io::Error::last_os_error()).with_context(|| format!("measuring {}", path.display()));
-    }
+    let stat = rustix::fs::statvfs(path).with_context(|| format!("measuring {}", path.display()))?;
     Ok(stat.f_bavail * stat.f_frsize)
 }

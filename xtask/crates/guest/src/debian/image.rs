@@ -82,8 +82,7 @@ pub fn root(ctx: &Ctx) -> Result<PathBuf> {
 
 /// Whether this user may do without a name space of users.
 fn is_root() -> bool {
-    // SAFETY: geteuid has no preconditions and cannot fail.
-    unsafe { libc::geteuid() == 0 }
+    rustix::process::geteuid().is_root()
 }
 
 /// Lines for apt: the release in every Debian archive that this machine's apt is configured with.

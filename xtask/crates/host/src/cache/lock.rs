@@ -1,9 +1,9 @@
 //! Exclusive locks between `xtask` processes. The kernel drops them when their holder dies, so none goes stale.
 
 use anyhow::{Context, Result};
+use rustix::io::{FdFlags, fcntl_setfd};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -52,10 +52,7 @@ impl Lock {
     /// Has what this process starts hold the lock, too: a killed `xtask` may leave a compiler behind for a moment, and nobody
     /// is to build in the same place before that one has ended. Not for locks under which a daemon may be started.
     pub fn inherited(self) -> Result<Self> {
-        // SAFETY: the descriptor is open, and the call touches no memory.
-        if unsafe { libc::fcntl(self.file.as_raw_fd(), libc::F_SETFD, 0) } != 0 {
-            return Err(std::io::Error::last_os_error()).context("letting children inherit a lock");
-        }
+        fcntl_setfd(&self.file, FdFlags::empty()).context("letting children inherit a lock")?;
         Ok(self)
     }
 

@@ -2,9 +2,7 @@
 
 use crate::failure::Failure;
 use anyhow::Result;
-use std::ffi::CString;
-use std::io::{Error, ErrorKind};
-use std::os::unix::ffi::OsStrExt;
+use rustix::fs::{Access, access};
 use std::path::Path;
 
 /// What a path may hold beside letters and digits.
@@ -29,12 +27,7 @@ pub fn check_name(path: &Path) -> Result<()> {
 
 /// Fails when this user may not make files in the folder.
 pub fn check_access(dir: &Path) -> std::io::Result<()> {
-    let name = CString::new(dir.as_os_str().as_bytes()).map_err(|_| Error::from(ErrorKind::InvalidInput))?;
-    // SAFETY: `name` is a C string that lives through the call.
-    match unsafe { libc::access(name.as_ptr(), libc::W_OK | libc::X_OK) } {
-        0 => Ok(()),
-        _ => Err(Error::last_os_error()),
-    }
+    Ok(access(dir, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
 #[cfg(test)]

@@ -41,14 +41,13 @@ pub struct Nix {
 impl Nix {
     /// Everything in place: Nix itself, its folders and settings, the tarballs and crates, a fresh copy of the checkout.
     pub fn prepare(ctx: &Ctx) -> Result<Self> {
-        // SAFETY: geteuid has no failure and no precondition.
-        let user = unsafe { libc::geteuid() };
-        let work = work_folder(user)?;
+        let user = rustix::process::geteuid();
+        let work = work_folder(user.as_raw())?;
         let lock = ctx.cache.lock("nix-work")?;
         let bin = install::nix(ctx, &work)?;
         let sh = process::shell_in(&ctx.repo.root)?;
         let sysroot = process::read(cmd!(sh, "rustc --print sysroot"))?;
-        let root = user == 0;
+        let root = user.is_root();
         let nix = Nix { bin, checkout: work.join("checkout"), work, sysroot: sysroot.trim().into(), root, _lock: lock };
         for folder in ["store", "state", "log", "conf", "home", "cache", "tmp", "rust", "sources", "ukl"] {
             let folder = nix.work.join(folder);

@@ -50,6 +50,5 @@ fn apt_get(sh: &Shell) -> Cmd<'_> {
 }
 
 fn is_root() -> bool {
-    // SAFETY: geteuid has no preconditions and cannot fail.
-    unsafe { libc::geteuid() == 0 }
+    rustix::process::geteuid().is_root()
 }
