@@ -15,17 +15,17 @@ type Content<'name, 'data> = (&'name [u8], u64, &'data [u8], u64, usize);
 /// The file. Functions have the names that they have in the source.
 pub fn companion(program: &Program) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    write_into(program, &mut Writer::new(Endianness::Little, true, &mut out))?;
+    let debug_frame = frames::debug_frame(program)?;
+    write_into(program, &debug_frame, &mut Writer::new(Endianness::Little, true, &mut out))?;
     Ok(out)
 }
 
-fn write_into<'a>(program: &'a Program, file: &mut Writer<'a>) -> write::Result<()> {
-    let debug_frame = frames::debug_frame(program);
+fn write_into<'a>(program: &'a Program, debug_frame: &'a [u8], file: &mut Writer<'a>) -> write::Result<()> {
     let (frames_at, frames) = &program.eh_frame;
     let contents: [Content; 3] = [
         (PLACES[0].as_bytes(), program.text.start, &program.code, u64::from(elf::SHF_ALLOC | elf::SHF_EXECINSTR), 4096),
         (PLACES[1].as_bytes(), *frames_at, frames, u64::from(elf::SHF_ALLOC), 8),
-        (b".debug_frame", 0, &debug_frame, 0, 8),
+        (b".debug_frame", 0, debug_frame, 0, 8),
     ];
     file.reserve_file_header();
     file.reserve_null_section_index();

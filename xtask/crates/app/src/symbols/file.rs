@@ -16,7 +16,7 @@ pub fn file(ctx: &Ctx, app: &App, level: &Level, image: &Image) -> Result<PathBu
         return Ok(executable);
     }
     let name = format!("{}.symbols", app.program_name()?);
-    let key = Key::new("symbols-v2").file(&image.vmlinux)?.str(&app.name);
+    let key = Key::new("symbols-v3").file(&image.vmlinux)?.str(&app.name);
     let dir = ctx.cache.step(&format!("symbols-{}-{}", app.name, level.name), &key, |out| {
         let program = Program::new(app, level.kernel, &image.vmlinux, &executable)?;
         std::fs::write(out.join(&name), companion(&program)?).context("writing the symbols")
