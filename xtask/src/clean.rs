@@ -1,7 +1,7 @@
 //! Removes what was built, and what was downloaded if asked.
 
 use anyhow::{Context, Result};
-use std::fs;
+use fs_err as fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use ukl_host::failure::Failure;

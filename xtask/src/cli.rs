@@ -172,9 +172,9 @@ mod tests {
         let page = clap_markdown::help_markdown_command_custom(&Cli::command(), &options);
         let page = page.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n";
         if std::env::var_os(WRITE).is_some() {
-            std::fs::write(&path, &page).unwrap();
+            fs_err::write(&path, &page).unwrap();
         }
-        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        let written = fs_err::read_to_string(&path).unwrap_or_default();
         assert!(
             written == page,
             "docs/commands.md is not what the program says of itself; write it with \

@@ -116,7 +116,7 @@ pub fn scripts(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use fs_err as fs;
     use ukl_host::process;
     use xshell::{Shell, cmd};
 

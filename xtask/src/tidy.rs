@@ -4,8 +4,8 @@ mod claims;
 mod crates;
 mod protocol;
 
+use fs_err as fs;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use ukl_kernel::patches;
 use ukl_repo::repo::Repo;

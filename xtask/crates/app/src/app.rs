@@ -6,8 +6,9 @@ use crate::library;
 use crate::recipe::Recipe;
 use crate::toolchain::{self, Contents, rust};
 use anyhow::{Context, Result};
+use fs_err as fs;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use ukl_audit::program;
@@ -38,14 +39,14 @@ pub fn editable_source(ctx: &Ctx, app: &App) -> Result<PathBuf> {
     let _lock = ctx.cache.lock(&format!("src-{}", source.stem()))?;
     if !tree.is_dir() {
         let pristine = unpack::unpacked(ctx, source)?;
-        fs::create_dir_all(&trees).with_context(|| format!("creating {}", trees.display()))?;
+        fs::create_dir_all(&trees)?;
         let unfinished = trees.join(format!(".unfinished-{}", source.stem()));
         if unfinished.exists() {
-            fs::remove_dir_all(&unfinished).with_context(|| format!("removing {}", unfinished.display()))?;
+            fs::remove_dir_all(&unfinished)?;
         }
         let sh = Shell::new()?;
         process::run(cmd!(sh, "cp -a --reflink=auto {pristine} {unfinished}"))?;
-        fs::rename(&unfinished, &tree).with_context(|| format!("creating {}", tree.display()))?;
+        fs::rename(&unfinished, &tree)?;
     }
     Ok(tree)
 }
@@ -133,14 +134,13 @@ const CONFIGURED: &str = "configured";
 fn start_over_if_unfinished(work: &Path) -> Result<bool> {
     let complete = work.join(COMPLETE);
     if complete.is_file() {
-        fs::remove_file(&complete).with_context(|| format!("removing {}", complete.display()))?;
+        fs::remove_file(&complete)?;
         return Ok(true);
     }
     // First the record: without it, a tree that is only half removed is filled again.
     for (path, is_dir) in [(work.join("synced"), false), (work.join(CONFIGURED), false), (work.join("tree"), true)] {
         if path.exists() {
-            let removed = if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            removed.with_context(|| format!("removing {}", path.display()))?;
+            if is_dir { fs::remove_dir_all(&path)? } else { fs::remove_file(&path)? }
         }
     }
     Ok(false)
@@ -203,13 +203,13 @@ fn object_of(executable: &Path) -> Result<PathBuf> {
 
 /// The same for a program that somebody else built with ukl-cc.
 fn built_already(ctx: &Ctx, app: &App, program: &Path) -> Result<BuiltApp> {
-    let data = fs::read(program).with_context(|| format!("reading {}", program.display()))?;
+    let data = fs::read(program)?;
     let key = Key::new("built-program-v1").bytes(&data);
     let dir = ctx.cache.step(&format!("built-{}", app.name), &key, |out| {
         let place = built_in(app, out)?;
         fs::write(&place.object, program::object(program, &data)?).context("writing the partial link")?;
         fs::write(&place.executable, &data).context("writing the program")?;
-        fs::set_permissions(&place.executable, fs::Permissions::from_mode(0o755)).context("making it executable")
+        fs::set_permissions(&place.executable, Permissions::from_mode(0o755)).context("making it executable")
     })?;
     built_in(app, &dir)
 }

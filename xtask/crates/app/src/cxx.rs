@@ -3,7 +3,8 @@
 
 use crate::toolchain::Toolchain;
 use anyhow::{Context, Result, ensure};
-use std::fs;
+use fs_err as fs;
+use fs_err::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
 use ukl_host::{prebuilt, process};
@@ -71,9 +72,9 @@ pub fn library(ctx: &Ctx, toolchain: &Toolchain) -> Result<PathBuf> {
         for folder in ["source", "build", "unwinder", "installed"] {
             let folder = work.path.join(folder);
             if folder.exists() {
-                fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
+                fs::remove_dir_all(&folder)?;
             }
-            fs::create_dir(&folder).with_context(|| format!("creating {}", folder.display()))?;
+            fs::create_dir(&folder)?;
         }
         unpack(&tarball, &work.path)?;
         standard_library(ctx, toolchain, &work.path)?;
@@ -99,7 +100,7 @@ fn unpack(tarball: &Path, work: &Path) -> Result<()> {
     process::run_logged("unpacking the compiler's sources", shell, &work.join("unpack.log"))?;
     // Where the library's configure script looks for what a build of libgcc would have put there.
     let threads = work.join("source/libgcc/gthr-default.h");
-    std::os::unix::fs::symlink("gthr-posix.h", &threads).with_context(|| format!("linking {}", threads.display()))
+    Ok(symlink("gthr-posix.h", &threads)?)
 }
 
 /// A command without the settings of our caller.
@@ -133,9 +134,9 @@ fn standard_library(ctx: &Ctx, toolchain: &Toolchain, work: &Path) -> Result<()>
     process::run_logged("installing libstdc++", alone(install), &work.join("install.log"))?;
     // What the library was compiled with holds for the programs that include its headers.
     let defines = work.join("installed/cxx/include/c++/x86_64-linux-musl/bits/os_defines.h");
-    let text = fs::read_to_string(&defines).with_context(|| format!("reading {}", defines.display()))?;
+    let text = fs::read_to_string(&defines)?;
     let text = text.replacen("#define", "#define _GLIBCXX_GTHREAD_USE_WEAK 0\n#define", 1);
-    fs::write(&defines, text).with_context(|| format!("writing {}", defines.display()))
+    Ok(fs::write(&defines, text)?)
 }
 
 /// Compiles the unwinder and puts it into the library: whoever links C++ links this.
@@ -143,7 +144,7 @@ fn unwinder(toolchain: &Toolchain, work: &Path, own: &Path) -> Result<()> {
     let (folder, libgcc) = (work.join("unwinder"), work.join("source/libgcc"));
     for (name, is) in HEADERS {
         let text = if is.is_empty() { String::new() } else { format!("#include \"{}\"\n", libgcc.join(is).display()) };
-        fs::write(folder.join(name), text).with_context(|| format!("writing {name}"))?;
+        fs::write(folder.join(name), text)?;
     }
     let library = work.join("installed/cxx/lib/libstdc++.a");
     let (sh, cc, include) = (process::shell_in(&folder)?, toolchain.cc(), work.join("source/include"));

@@ -3,9 +3,9 @@
 use crate::recipe::Recipe;
 use crate::toolchain::Toolchain;
 use anyhow::{Context, Result, ensure};
-use std::fs;
+use fs_err as fs;
 use std::path::{Path, PathBuf};
-use ukl_host::cache::Key;
+use ukl_host::cache::{self, Key};
 use ukl_host::failure::Failure;
 use ukl_host::{prebuilt, process};
 use ukl_repo::config::Library;
@@ -41,8 +41,8 @@ pub fn build(
     (work, out, prefix): (&Path, &Path, &Path),
 ) -> Result<()> {
     let (tree, destdir) = (work.join("tree"), work.join("installed"));
-    remove(&tree)?;
-    remove(&destdir)?;
+    cache::remove_tree(&tree)?;
+    cache::remove_tree(&destdir)?;
     let pristine = unpack::unpacked(ctx, &library.source)?;
     let sh = Shell::new()?;
     process::run(cmd!(sh, "cp -a --reflink=auto {pristine} {tree}"))?;
@@ -54,8 +54,8 @@ pub fn build(
     check(library, &installed)?;
     let installed = installed.join(".");
     process::run(cmd!(sh, "cp -a --reflink=auto {installed} {out}"))?;
-    remove(&tree)?;
-    remove(&destdir)
+    cache::remove_tree(&tree)?;
+    cache::remove_tree(&destdir)
 }
 
 /// The archives that the file promises are there.
@@ -71,20 +71,10 @@ fn check(library: &Library, installed: &Path) -> Result<()> {
                 ),
             ));
         }
-        let content = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let content = fs::read(&path)?;
         ensure!(content.starts_with(b"!<arch>\n"), "{} is no archive of objects", path.display());
     }
     Ok(())
-}
-
-/// Removes a directory tree that may not exist.
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing {}", path.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

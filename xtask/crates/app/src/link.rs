@@ -5,8 +5,8 @@ mod object;
 mod segments;
 
 use crate::app;
-use anyhow::{Context, Result};
-use std::fs;
+use anyhow::Result;
+use fs_err as fs;
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
 use ukl_host::failure::Failure;
@@ -114,7 +114,7 @@ fn with_apps(ctx: &Ctx, kernel: &KernelBuild, name: &str, objects: &[PathBuf]) -
         let vmlinux = tree.join("vmlinux");
         // Gone first: make would take one that an interrupted link left without its last steps.
         if vmlinux.exists() {
-            fs::remove_file(&vmlinux).with_context(|| format!("removing {}", vmlinux.display()))?;
+            fs::remove_file(&vmlinux)?;
         }
         let sh = Shell::new()?;
         let make = kernel::make(&sh, ctx, &kernel.source, tree)?;
@@ -125,7 +125,7 @@ fn with_apps(ctx: &Ctx, kernel: &KernelBuild, name: &str, objects: &[PathBuf]) -
         segments::check(&tree.join(UNPACKED))?;
         for (file, target) in [(BZIMAGE, "bzImage"), ("vmlinux", "vmlinux")] {
             let from = tree.join(file);
-            fs::copy(&from, out.join(target)).with_context(|| format!("copying {}", from.display()))?;
+            fs::copy(&from, out.join(target))?;
         }
         Ok(())
     })?;

@@ -1,7 +1,7 @@
 //! Builds the C library: as published for ordinary processes, and with our files laid over it for the kernel.
 
 use anyhow::{Context, Result, ensure};
-use std::fs;
+use fs_err as fs;
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
 use ukl_host::{prebuilt, process};
@@ -53,7 +53,7 @@ pub fn musl(ctx: &Ctx, flavour: Flavour) -> Result<PathBuf> {
             refuse_instruction(&tree)?;
         }
         let logs = ctx.cache.root().join("logs");
-        fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
+        fs::create_dir_all(&logs)?;
         let log = logs.join(format!("{name}.log"));
         sh.change_dir(&tree);
         let configure =
@@ -75,7 +75,7 @@ pub fn musl(ctx: &Ctx, flavour: Flavour) -> Result<PathBuf> {
         }
         let library = out.join("lib/libc.a");
         ensure!(library.is_file(), "the build of {name} succeeded, but there is no {}", library.display());
-        fs::remove_dir_all(&tree).with_context(|| format!("removing {}", tree.display()))
+        Ok(fs::remove_dir_all(&tree)?)
     })
 }
 
@@ -89,7 +89,7 @@ fn refuse_instruction(tree: &Path) -> Result<()> {
         if !machine || !path.extension().is_some_and(|extension| extension == "s" || extension == "S") {
             continue;
         }
-        let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let text = fs::read_to_string(path)?;
         ensure!(
             !text.lines().any(|line| line.split_whitespace().next() == Some("syscall")),
             "{} holds a `syscall` instruction; put a replacement into app-runtime/musl",

@@ -1,7 +1,7 @@
 //! Makes a folder in apps/ with a small program that works at once. A language is a folder of templates.
 
-use anyhow::{Context, Result};
-use std::fs;
+use anyhow::Result;
+use fs_err as fs;
 use std::path::{Path, PathBuf};
 use ukl_host::failure::Failure;
 use ukl_repo::ctx::Ctx;
@@ -83,8 +83,8 @@ fn create(apps: &Path, name: &str, language: Language) -> Result<Vec<PathBuf>> {
     let write = |(file, text): &Template| {
         let path = folder.join(file.replace("@NAME@", name));
         let parent = path.parent().unwrap_or(&folder);
-        fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
-        fs::write(&path, text.replace("@NAME@", name)).with_context(|| format!("writing {}", path.display()))?;
+        fs::create_dir_all(parent)?;
+        fs::write(&path, text.replace("@NAME@", name))?;
         Ok(path)
     };
     language.templates().iter().map(write).collect()

@@ -36,7 +36,7 @@ pub fn build(ctx: &Ctx, package: &Package) -> Result<PathBuf> {
 
 fn logs(ctx: &Ctx) -> Result<PathBuf> {
     let logs = ctx.cache.root().join("logs");
-    std::fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
+    fs_err::create_dir_all(&logs)?;
     Ok(logs)
 }
 

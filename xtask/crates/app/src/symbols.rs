@@ -47,7 +47,7 @@ impl Program {
 
     /// An ordinary static program.
     fn process(executable: &Path) -> Result<Self> {
-        let bytes = std::fs::read(executable).with_context(|| format!("reading {}", executable.display()))?;
+        let bytes = fs_err::read(executable)?;
         let elf = parse(executable, &bytes)?;
         let section = |name: &str| {
             let section =
@@ -62,7 +62,7 @@ impl Program {
 
     /// The application's part of a kernel's text. Its symbols begin with its name, its frames lie in its read-only data.
     fn linked_in(app: &App, vmlinux: &Path) -> Result<Self> {
-        let bytes = std::fs::read(vmlinux).with_context(|| format!("reading {}", vmlinux.display()))?;
+        let bytes = fs_err::read(vmlinux)?;
         let elf = parse(vmlinux, &bytes)?;
         let address = |name: &str| {
             let found = elf.symbols().find(|symbol| symbol.name() == Ok(name)).map(|symbol| symbol.address());
@@ -107,7 +107,7 @@ impl Program {
 
 /// The functions of a kernel, and the address of `_text`, which the running kernel tells as well.
 pub fn kernel(vmlinux: &Path) -> Result<(Functions, u64)> {
-    let bytes = std::fs::read(vmlinux).with_context(|| format!("reading {}", vmlinux.display()))?;
+    let bytes = fs_err::read(vmlinux)?;
     let elf = parse(vmlinux, &bytes)?;
     let text = elf.symbols().find(|symbol| symbol.name() == Ok("_text")).map(|symbol| symbol.address());
     let text = text.with_context(|| format!("{} has no symbol `_text`", vmlinux.display()))?;

@@ -21,7 +21,8 @@ pub use folder::{Contents, environment, folder};
 use crate::musl::{self, Flavour};
 use crate::tools;
 use anyhow::{Context, Result, ensure};
-use std::fs;
+use fs_err as fs;
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
@@ -161,8 +162,7 @@ fn driver(out: &Path, place: &Path) -> Result<()> {
         let driver = out.join("bin").join(name);
         let (specs, bin) = (specs.display(), bin.display());
         write(&driver, &format!("#!/bin/sh\nexec {compiler} -specs='{specs}' -B'{bin}/' \"$@\"\n"))?;
-        fs::set_permissions(&driver, fs::Permissions::from_mode(0o755))
-            .with_context(|| format!("making {} executable", driver.display()))?;
+        fs::set_permissions(&driver, Permissions::from_mode(0o755))?;
     }
     Ok(())
 }
@@ -197,7 +197,7 @@ fn runtime_library(runtime: &Path, out: &Path, flavour: &str) -> Result<()> {
     process::run(process::without_cargo(&mut cargo.into()))?;
     let built = target.join("x86_64-unknown-none/release/libukl_app_runtime.a");
     let installed = out.join(flavour).join("lib/libukl.a");
-    fs::copy(&built, &installed).with_context(|| format!("copying {} to {}", built.display(), installed.display()))?;
+    fs::copy(&built, &installed)?;
     // The panic handler that every static library of Rust has; an application in Rust brings the one that counts.
     process::run(cmd!(sh, "objcopy --wildcard --weaken-symbol=*rust_begin_unwind {installed}"))?;
     fs::remove_dir_all(out.join("runtime-build")).context("removing the runtime's build folder")
@@ -217,7 +217,7 @@ pub fn kernel_headers(ctx: &Ctx) -> Result<PathBuf> {
         let (sh, jobs) = (Shell::new()?, ctx.jobs.to_string());
         let make = cmd!(sh, "make -C {source} O={build} -j{jobs} ARCH=x86 headers");
         let logs = ctx.cache.root().join("logs");
-        fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
+        fs::create_dir_all(&logs)?;
         process::run_logged("kernel headers", make, &logs.join("kernel-headers.log"))?;
         let (from, to) = (build.join("usr/include"), out.join("include"));
         for entry in walkdir::WalkDir::new(&from).sort_by_file_name() {
@@ -226,7 +226,7 @@ pub fn kernel_headers(ctx: &Ctx) -> Result<PathBuf> {
             if entry.file_type().is_dir() {
                 fs::create_dir_all(&target)?;
             } else if entry.path().extension().is_some_and(|extension| extension == "h") {
-                fs::copy(entry.path(), &target).with_context(|| format!("writing {}", target.display()))?;
+                fs::copy(entry.path(), &target)?;
             }
         }
         ensure!(to.join("linux/version.h").is_file(), "`make headers` made no linux/version.h");
@@ -236,13 +236,13 @@ pub fn kernel_headers(ctx: &Ctx) -> Result<PathBuf> {
 
 /// Copies the contents of a folder into another, which may exist. Writable, although what Nix keeps is not.
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
+    fs::create_dir_all(to)?;
     let (sh, contents) = (Shell::new()?, from.join("."));
     process::run(cmd!(sh, "cp -r --no-preserve=mode --reflink=auto {contents} {to}"))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+    Ok(fs::write(path, text)?)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ mod app;
 pub use app::{Options, app, name_of};
 
 use anyhow::Result;
+use fs_err as fs;
 use object::{Architecture, Object, ObjectKind, ObjectSection};
-use std::fs;
 use std::path::{Path, PathBuf};
 use ukl_host::failure::Failure;
 use ukl_ld::{OBJECT_SECTION, OBJECT_SUFFIX};

@@ -21,7 +21,7 @@ pub fn busybox(ctx: &Ctx) -> Result<PathBuf> {
     let key = Key::new("busybox-v1").str(&source.sha256).file(&config)?;
     let dir = ctx.cache.step("busybox", &key, |out| {
         let tree = unpack::unpacked(ctx, &source)?;
-        let requested = std::fs::read_to_string(&config).with_context(|| format!("reading {}", config.display()))?;
+        let requested = fs_err::read_to_string(&config)?;
         // The objects stay out of the cache: only the program is worth keeping.
         let build = ctx.cache.scratch()?;
         configure(&tree, build.path(), &requested)?;
@@ -29,7 +29,7 @@ pub fn busybox(ctx: &Ctx) -> Result<PathBuf> {
         let make = make(&sh, &tree, build.path()).args([&jobs, "busybox"]);
         process::run_logged("busybox", make, &ctx.cache.root().join("busybox.log"))?;
         let (from, to) = (build.path().join("busybox"), out.join("busybox"));
-        std::fs::copy(&from, &to).with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
+        fs_err::copy(&from, &to)?;
         Ok(())
     })?;
     Ok(dir.join("busybox"))
@@ -46,8 +46,8 @@ fn configure(tree: &Path, build: &Path, requested: &str) -> Result<()> {
     let sh = Shell::new()?;
     process::read(make(&sh, tree, build).arg("allnoconfig"))?;
     let path = build.join(".config");
-    let read = || std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()));
-    std::fs::write(&path, overlay(&read()?, &wanted)).with_context(|| format!("writing {}", path.display()))?;
+    let read = || fs_err::read_to_string(&path);
+    fs_err::write(&path, overlay(&read()?, &wanted))?;
     // `oldconfig` asks about each option that became visible; an empty line accepts its default.
     let mut oldconfig = Command::from(make(&sh, tree, build).arg("oldconfig"));
     let mut child = process::die_with_parent(&mut oldconfig)

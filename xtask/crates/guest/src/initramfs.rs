@@ -48,8 +48,8 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
         }
         // The kernel opens this for init before anything is mounted.
         tree.character_device("dev/console", 0o600, (5, 1));
-        tree.file("bin/busybox", 0o755, &read(&busybox)?);
-        tree.file("init", 0o755, &read(&init)?);
+        tree.file("bin/busybox", 0o755, &fs_err::read(&busybox)?);
+        tree.file("init", 0o755, &fs_err::read(&init)?);
         tree.file(&protection.target, protection.permissions, &protection.content);
         tree.file("etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n");
         tree.file("etc/group", 0o644, b"root:x:0:\nnogroup:x:65534:\n");
@@ -62,14 +62,14 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
         for file in extra {
             tree.file(file.target.trim_start_matches('/'), file.permissions, &file.content);
         }
-        std::fs::write(out.join("initramfs.cpio"), tree.finish()).context("writing the initramfs")
+        fs_err::write(out.join("initramfs.cpio"), tree.finish()).context("writing the initramfs")
     })?;
     Ok(dir.join("initramfs.cpio"))
 }
 
 /// What tells on the console what protects the machine.
 pub fn protection(ctx: &Ctx) -> Result<ExtraFile> {
-    let content = read(&ctx.repo.root.join("guest/protection"))?;
+    let content = fs_err::read(ctx.repo.root.join("guest/protection"))?;
     Ok(ExtraFile { target: "protection".to_owned(), permissions: 0o755, content })
 }
 
@@ -115,7 +115,7 @@ impl<'a> Program<'a> {
     /// Puts it and the files of its manifest into the tree; `work` is a folder for what is made on the way.
     pub fn add(&self, tree: &mut Tree, Place { root, programs }: Place, work: &Path) -> Result<()> {
         let scratch = tempfile::tempdir_in(work).context("making a directory for the stripped program")?;
-        let stripped = read(&without_debug_data(&self.ordinary, scratch.path())?)?;
+        let stripped = fs_err::read(&without_debug_data(&self.ordinary, scratch.path())?)?;
         match &self.stub {
             None => tree.file(&format!("{root}{programs}/{}", self.name), 0o755, &stripped),
             Some(stub) => {
@@ -125,7 +125,7 @@ impl<'a> Program<'a> {
         }
         for (target, file) in &self.app.guest.files {
             let file = self.app.dir.join(file);
-            tree.file(&format!("{root}{}", target.trim_start_matches('/')), permissions(&file)?, &read(&file)?);
+            tree.file(&format!("{root}{}", target.trim_start_matches('/')), permissions(&file)?, &fs_err::read(&file)?);
         }
         Ok(())
     }
@@ -167,10 +167,6 @@ pub fn without_debug_data(program: &Path, scratch: &Path) -> Result<PathBuf> {
 fn permissions(path: &Path) -> Result<u32> {
     let metadata = path.metadata().with_context(|| format!("reading {}", path.display()))?;
     Ok(if metadata.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 })
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("reading {}", path.display()))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::busybox;
 use anyhow::{Context, Result};
-use std::fs;
+use fs_err as fs;
 use std::path::{Path, PathBuf};
 use ukl_app::app::{self, BuiltApp};
 use ukl_app::musl::{self, Flavour};
@@ -32,7 +32,7 @@ pub struct Args {
 
 /// Runs `part`: prints where the part is.
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
-    fs::create_dir_all(&args.output).with_context(|| format!("creating {}", args.output.display()))?;
+    fs::create_dir_all(&args.output)?;
     let output = args.output.canonicalize().with_context(|| format!("resolving {}", args.output.display()))?;
     let place = output.join(&args.part);
     if place.exists() {
@@ -103,7 +103,7 @@ fn keep(from: &Path, place: &Path) -> Result<()> {
 
 /// Builds right where the part will stay; what fails leaves nothing.
 fn in_place(place: &Path, build: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    fs::create_dir_all(place).with_context(|| format!("creating {}", place.display()))?;
+    fs::create_dir_all(place)?;
     build(place).inspect_err(|_| {
         // The first error is the one to report.
         let _ = fs::remove_dir_all(place);
@@ -112,6 +112,6 @@ fn in_place(place: &Path, build: impl FnOnce(&Path) -> Result<()>) -> Result<()>
 
 fn copy(file: &Path, folder: &Path) -> Result<()> {
     let name = file.file_name().with_context(|| format!("{} has no name", file.display()))?;
-    fs::copy(file, folder.join(name)).with_context(|| format!("copying {}", file.display()))?;
+    fs::copy(file, folder.join(name))?;
     Ok(())
 }

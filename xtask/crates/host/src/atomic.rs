@@ -1,7 +1,7 @@
 //! Files that are replaced as a whole: whoever is interrupted, or finds the disk full, keeps the old one.
 
 use anyhow::{Context, Result};
-use std::fs;
+use fs_err as fs;
 use std::path::Path;
 
 /// Writes a file under another name beside it, and renames it when it is complete.

@@ -14,7 +14,7 @@ pub use scratch::Scratch;
 
 use crate::failure::Failure;
 use anyhow::{Context, Result};
-use std::fs;
+use fs_err as fs;
 use std::path::{Path, PathBuf};
 
 /// The root of the cache and the names below it.
@@ -101,11 +101,11 @@ impl Cache {
         }
         // Left by a run that was interrupted: the lock says that nobody is working there now.
         let unfinished = self.root.join("steps").join(format!(".unfinished-{kind}-{key}"));
-        remove(&unfinished)?;
-        fs::create_dir_all(&unfinished).with_context(|| format!("creating {}", unfinished.display()))?;
+        remove_tree(&unfinished)?;
+        fs::create_dir_all(&unfinished)?;
         build(&unfinished).inspect_err(|_| {
             // The first error is the one to report; a leftover is removed by the next run anyway.
-            let _ = remove(&unfinished);
+            let _ = remove_tree(&unfinished);
         })?;
         fs::rename(&unfinished, &done)
             .with_context(|| format!("renaming {} to {}", unfinished.display(), done.display()))?;
@@ -117,7 +117,7 @@ impl Cache {
         let name = format!("{kind}-{key}");
         let lock = self.lock(&name)?.inherited()?;
         let path = self.root.join("work").join(&name);
-        fs::create_dir_all(&path).with_context(|| format!("creating {}", path.display()))?;
+        fs::create_dir_all(&path)?;
         Ok(WorkDir { path, _lock: lock })
     }
 
@@ -129,17 +129,15 @@ impl Cache {
     /// Takes the exclusive lock `name`, for what has no step or work directory of its own.
     pub fn lock(&self, name: &str) -> Result<Lock> {
         let dir = self.root.join("locks");
-        fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
+        fs::create_dir_all(&dir)?;
         Lock::take(&dir, name)
     }
 }
 
 /// Removes a directory tree that may not exist.
-fn remove(path: &Path) -> Result<()> {
+pub fn remove_tree(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing {}", path.display()))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
 }

@@ -45,9 +45,9 @@ mod tests {
         let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let folders = std::env::join_paths(dirs.iter().map(|dir| dir.path())).unwrap();
         assert_eq!(find_in(&folders, "toolchain"), None);
-        std::fs::create_dir(dirs[1].path().join("toolchain")).unwrap();
+        fs_err::create_dir(dirs[1].path().join("toolchain")).unwrap();
         assert_eq!(find_in(&folders, "toolchain"), Some(dirs[1].path().join("toolchain")));
-        std::fs::create_dir(dirs[0].path().join("toolchain")).unwrap();
+        fs_err::create_dir(dirs[0].path().join("toolchain")).unwrap();
         assert_eq!(find_in(&folders, "toolchain"), Some(dirs[0].path().join("toolchain")));
         assert_eq!(find_in(std::ffi::OsStr::new(""), "toolchain"), None);
     }

@@ -149,7 +149,7 @@ pub fn run_logged(what: &str, command: impl External, log: &Path) -> Result<()> 
     let command = held.borrow_mut();
     let shown = display(command);
     eprintln!("$ {shown}");
-    let mut file = std::fs::File::create(log).with_context(|| format!("creating {}", log.display()))?;
+    let mut file = fs_err::File::create(log)?;
     let (reader, writer) = std::io::pipe().context("making a pipe")?;
     let start = Instant::now();
     let mut child = die_with_parent(command)
@@ -173,7 +173,7 @@ pub fn run_logged(what: &str, command: impl External, log: &Path) -> Result<()> 
     }
     let status = child.wait().with_context(|| format!("waiting for `{shown}`"))?;
     if !status.success() {
-        let output = String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned();
+        let output = String::from_utf8_lossy(&fs_err::read(log).unwrap_or_default()).into_owned();
         let output = tail(&output);
         eprint!("{output}");
         let next = match output.contains(NO_SPACE) {
@@ -229,7 +229,7 @@ mod tests {
         let mut command = Command::new("sh");
         let error = run_logged("trying", command.args(["-c", "echo out; echo err >&2; exit 3"]), &log).unwrap_err();
         assert!(error.to_string().contains("exit status: 3"), "{error}");
-        assert_eq!(std::fs::read_to_string(&log).unwrap(), "out\nerr\n");
+        assert_eq!(fs_err::read_to_string(&log).unwrap(), "out\nerr\n");
     }
 
     #[test]

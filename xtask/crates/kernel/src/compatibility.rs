@@ -36,7 +36,7 @@ struct Entries {
 /// Runs `compatibility`.
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let path = page(ctx);
-    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let text = fs_err::read_to_string(&path)?;
     let fresh = replaced(&text, &table(ctx)?).with_context(|| format!("in {}", path.display()))?;
     if args.write {
         return atomic::write(&path, fresh);
@@ -53,7 +53,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
 
 /// The test of the same: the page's table with the built kernel's.
 pub fn test(ctx: &Ctx) -> Result<String> {
-    let text = std::fs::read_to_string(page(ctx))?;
+    let text = fs_err::read_to_string(page(ctx))?;
     let table = table(ctx)?;
     ensure!(
         replaced(&text, &table)? == text,
@@ -78,7 +78,7 @@ fn table(ctx: &Ctx) -> Result<String> {
     let build = kernel::kernel(ctx, KernelFlavour::Ukl, Footing::Full)?;
     let read = |file: &str| {
         let path: &Path = &build.output.join(file);
-        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+        fs_err::read_to_string(path)
     };
     let calls = syscalls::read(&build.source)?;
     let entries = entries(&read("arch/x86/ukl/stubs.h")?, &read("System.map")?)?;

@@ -4,7 +4,7 @@ pub mod fragment;
 
 use crate::kernel;
 use anyhow::{Context, Result};
-use std::fs;
+use fs_err as fs;
 use std::path::PathBuf;
 use ukl_host::failure::Failure;
 use ukl_host::{prebuilt, process};
@@ -31,7 +31,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let level = ctx.repo.level(&args.level)?;
     let config = config(ctx, level.kernel, args.footing)?;
     if let Some(output) = args.output {
-        fs::copy(&config, &output).with_context(|| format!("writing {}", output.display()))?;
+        fs::copy(&config, &output)?;
     }
     println!("{}", config.display());
     Ok(())
@@ -58,7 +58,7 @@ pub fn config_with(ctx: &Ctx, flavour: KernelFlavour, footing: Footing, extra: &
         let source = kernel::kernel_source(ctx, flavour)?;
         let work = tempfile::tempdir_in(out).context("making a directory for Kconfig")?;
         let wanted = work.path().join("fragments");
-        fs::write(&wanted, &asked).with_context(|| format!("writing {}", wanted.display()))?;
+        fs::write(&wanted, &asked)?;
         let sh = Shell::new()?;
         let make = kernel::make(&sh, ctx, &source, work.path())?;
         let make = make.env("KCONFIG_ALLCONFIG", &wanted).arg("allnoconfig");

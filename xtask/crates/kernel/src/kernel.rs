@@ -2,8 +2,8 @@
 
 use crate::configure;
 use crate::patches::Series;
-use anyhow::{Context, Result};
-use std::fs;
+use anyhow::Result;
+use fs_err as fs;
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
 use ukl_host::{prebuilt, process};
@@ -101,13 +101,13 @@ pub fn kernel(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Result<Ker
     if built.is_file() {
         return Ok(build);
     }
-    fs::create_dir_all(&build.output).with_context(|| format!("creating {}", build.output.display()))?;
+    fs::create_dir_all(&build.output)?;
     let dot_config = build.output.join(".config");
     // Written only when it is not there: a newer file would make an interrupted build start over.
     if !dot_config.is_file() {
         let fresh = build.output.join(".config.new");
-        fs::copy(&config, &fresh).with_context(|| format!("writing {}", fresh.display()))?;
-        fs::rename(&fresh, &dot_config).with_context(|| format!("writing {}", dot_config.display()))?;
+        fs::copy(&config, &fresh)?;
+        fs::rename(&fresh, &dot_config)?;
     }
     let sh = Shell::new()?;
     let mut make = make(&sh, ctx, &build.source, &build.output)?;
@@ -120,6 +120,6 @@ pub fn kernel(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Result<Ker
         make.arg("bzImage"),
         &work.path.join("log"),
     )?;
-    fs::write(&built, "").with_context(|| format!("writing {}", built.display()))?;
+    fs::write(&built, "")?;
     Ok(build)
 }

@@ -1,6 +1,6 @@
 //! The patch series on top of the pinned kernel.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
 use ukl_host::failure::Failure;
@@ -20,7 +20,7 @@ impl Series {
     pub fn read(repo: &Repo) -> Result<Self> {
         let dir = repo.root.join("kernel/patches");
         let path = dir.join("series");
-        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = fs_err::read_to_string(&path)?;
         let patches: Vec<_> = names(&text).map(|name| dir.join(name)).collect();
         for patch in &patches {
             ensure!(patch.is_file(), "{} names {}, which does not exist", path.display(), patch.display());
@@ -78,14 +78,14 @@ mod tests {
     fn a_patch_that_does_not_fit_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let patch = dir.path().join("2001-a.patch");
-        std::fs::write(&patch, "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-one\n+two\n").unwrap();
+        fs_err::write(&patch, "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-one\n+two\n").unwrap();
         let tree = dir.path().join("tree");
-        std::fs::create_dir(&tree).unwrap();
-        std::fs::write(tree.join("x"), "other\n").unwrap();
+        fs_err::create_dir(&tree).unwrap();
+        fs_err::write(tree.join("x"), "other\n").unwrap();
         let error = apply(&patch, &tree).unwrap_err().to_string();
         assert!(error.starts_with("patch 2001-a.patch does not apply"), "{error}");
-        std::fs::write(tree.join("x"), "one\n").unwrap();
+        fs_err::write(tree.join("x"), "one\n").unwrap();
         apply(&patch, &tree).unwrap();
-        assert_eq!(std::fs::read_to_string(tree.join("x")).unwrap(), "two\n");
+        assert_eq!(fs_err::read_to_string(tree.join("x")).unwrap(), "two\n");
     }
 }

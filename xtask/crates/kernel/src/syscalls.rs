@@ -23,7 +23,7 @@ pub struct Syscall {
 pub fn read(kernel: &Path) -> Result<Vec<Syscall>> {
     let text = |file: &str| {
         let path = kernel.join(file);
-        std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+        fs_err::read_to_string(&path)
     };
     parse(&text("arch/x86/entry/syscalls/syscall_64.tbl")?, &text("include/linux/syscalls.h")?)
 }
@@ -67,7 +67,7 @@ fn argument_counts(header: &str) -> BTreeMap<&str, usize> {
 /// The numbers of the calls that the patched kernel has a shortcut for: the definitions in `arch/x86/ukl/shortcut.c`.
 pub fn shortcuts(kernel: &Path) -> Result<BTreeSet<u32>> {
     let path = kernel.join("arch/x86/ukl/shortcut.c");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let text = fs_err::read_to_string(&path)?;
     defined(&text, &read(kernel)?).with_context(|| format!("in {}", path.display()))
 }
 

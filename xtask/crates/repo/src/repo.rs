@@ -2,7 +2,8 @@
 
 use crate::config::{self, App, KernelPin, Level, Library, Package, RawApp, Source};
 use anyhow::{Context, Result};
-use std::fs;
+use fs_err as fs;
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use ukl_host::failure::Failure;
@@ -181,7 +182,7 @@ fn toml_stem(path: &Path) -> Option<&std::ffi::OsStr> {
 
 /// The names `name_of` finds among a folder's entries, sorted.
 fn names_in(dir: &Path, name_of: impl Fn(&Path) -> Option<&std::ffi::OsStr>) -> Result<Vec<String>> {
-    let entries = std::fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))?;
+    let entries = fs_err::read_dir(dir)?;
     let mut names = Vec::new();
     for entry in entries {
         let path = entry.with_context(|| format!("listing {}", dir.display()))?.path();
@@ -213,19 +214,19 @@ pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a String>) -> O
 /// Replaces a folder by a copy of another one, without what git and cargo keep in it.
 pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
-        fs::remove_dir_all(to).with_context(|| format!("removing {}", to.display()))?;
+        fs::remove_dir_all(to)?;
     }
     let kept = |entry: &walkdir::DirEntry| entry.file_name() != ".git" && entry.file_name() != "target";
     for entry in walkdir::WalkDir::new(from).into_iter().filter_entry(kept) {
         let entry = entry.with_context(|| format!("listing {}", from.display()))?;
         let target = to.join(entry.path().strip_prefix(from)?);
         if entry.file_type().is_dir() {
-            fs::create_dir_all(&target).with_context(|| format!("creating {}", target.display()))?;
-            fs::set_permissions(&target, fs::Permissions::from_mode(0o755))?;
+            fs::create_dir_all(&target)?;
+            fs::set_permissions(&target, Permissions::from_mode(0o755))?;
         } else {
             let executable = entry.metadata()?.permissions().mode() & 0o100 != 0;
-            fs::copy(entry.path(), &target).with_context(|| format!("writing {}", target.display()))?;
-            fs::set_permissions(&target, fs::Permissions::from_mode(if executable { 0o755 } else { 0o644 }))?;
+            fs::copy(entry.path(), &target)?;
+            fs::set_permissions(&target, Permissions::from_mode(if executable { 0o755 } else { 0o644 }))?;
         }
     }
     Ok(())
@@ -256,7 +257,7 @@ mod tests {
         let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::create_dir(from.path().join(".git")).unwrap();
         fs::write(from.path().join("secret.nix"), "{ }").unwrap();
-        fs::set_permissions(from.path().join("secret.nix"), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::set_permissions(from.path().join("secret.nix"), Permissions::from_mode(0o600)).unwrap();
         let copy = to.path().join("copy");
         copy_tree(from.path(), &copy).unwrap();
         assert!(!copy.join(".git").exists());

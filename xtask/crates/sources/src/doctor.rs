@@ -147,7 +147,7 @@ fn check_space(ctx: &Ctx) -> Result<()> {
 
 /// How much a run may still write.
 fn needed_bytes(ctx: &Ctx) -> u64 {
-    let steps = std::fs::read_dir(ctx.cache.root().join("steps"));
+    let steps = fs_err::read_dir(ctx.cache.root().join("steps"));
     let kernel_is_there = steps.is_ok_and(|entries| {
         entries.flatten().any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"source-linux"))
     });

@@ -7,8 +7,8 @@ mod progress;
 use crate::apt;
 use anyhow::{Context, Result};
 use download::Outcome;
+use fs_err::{self as fs, File};
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use ukl_host::failure::Failure;
@@ -55,7 +55,7 @@ pub fn fetch(ctx: &Ctx, source: &Source) -> Result<PathBuf> {
         return Ok(path);
     }
     let dir = ctx.cache.sources();
-    fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
+    fs::create_dir_all(&dir)?;
     let path = dir.join(&source.file);
     let _lock = ctx.cache.lock(&format!("fetch-{}", source.file))?;
     if path.is_file() {
@@ -129,11 +129,11 @@ fn verify(path: &Path, expected: &str) -> Result<()> {
 
 /// SHA-256 of a file as lower-case hexadecimal digits.
 fn sha256(path: &Path) -> Result<String> {
-    let mut file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+    let mut file = File::open(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
-        let count = file.read(&mut buffer).with_context(|| format!("reading {}", path.display()))?;
+        let count = file.read(&mut buffer)?;
         if count == 0 {
             break;
         }

@@ -1,8 +1,8 @@
 //! Unpacks a pinned tarball.
 
 use crate::fetch;
-use anyhow::{Context, Result};
-use std::fs;
+use anyhow::Result;
+use fs_err as fs;
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
 use ukl_host::process;
@@ -28,5 +28,5 @@ pub fn unpack_into(tarball: &Path, out: &Path) -> Result<()> {
     let name = tarball.file_name().unwrap_or_default().to_string_lossy();
     let log = out.with_added_extension("log");
     process::run_logged(&format!("unpacking {name}"), tar, &log)?;
-    fs::remove_file(&log).with_context(|| format!("removing {}", log.display()))
+    Ok(fs::remove_file(&log)?)
 }

@@ -118,7 +118,7 @@ fn offers(ctx: &Ctx, pins: &[&Pin]) -> Result<Vec<Offer>> {
     // One suite at a time: a stanza of `showsrc` does not say whose it is.
     for suite in suites {
         let dir = scratch.path().join(&suite);
-        std::fs::create_dir(&dir).with_context(|| format!("creating {}", dir.display()))?;
+        fs_err::create_dir(&dir)?;
         let apt = PrivateApt::new(&dir, "deb-src", std::slice::from_ref(&suite))?;
         let packages: BTreeSet<_> =
             pins.iter().filter(|pin| pin.source.suites.contains(&suite)).map(|pin| &pin.source.package).collect();

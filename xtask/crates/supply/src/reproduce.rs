@@ -4,8 +4,8 @@ pub mod difference;
 pub mod manifest;
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use manifest::Manifest;
-use std::fs;
 use std::path::{Path, PathBuf};
 use ukl_app::musl::{self, Flavour};
 use ukl_app::{app, link, toolchain};
@@ -52,7 +52,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let second = again(ctx, &app, &level, &place)?;
     let mut differing = 0;
     for ((name, ours), (_, theirs)) in first.iter().zip(&second) {
-        let (ours, theirs) = (read(ours)?, read(theirs)?);
+        let (ours, theirs) = (fs::read(ours)?, fs::read(theirs)?);
         let found = difference::between(&ours, &theirs);
         if found.is_empty() {
             println!("same    {}  {name}", manifest::hash(&ours));
@@ -145,11 +145,11 @@ fn again(ctx: &Ctx, app: &App, level: &Level, place: &Path) -> Result<Vec<(Strin
             "name one that does not exist yet",
         ));
     }
-    fs::create_dir_all(place).with_context(|| format!("creating {}", place.display()))?;
+    fs::create_dir_all(place)?;
     let place = place.canonicalize().with_context(|| format!("resolving {}", place.display()))?;
     let (checkout, cache) = (place.join("checkout"), Cache::at(&place.join("cache"))?);
     repo::copy_tree(&ctx.repo.root, &checkout)?;
-    fs::create_dir_all(cache.sources()).with_context(|| format!("creating {}", cache.sources().display()))?;
+    fs::create_dir_all(cache.sources())?;
     for source in ctx.repo.sources()? {
         let (from, to) = (ctx.cache.sources().join(&source.file), cache.sources().join(&source.file));
         if from.is_file() {
@@ -194,8 +194,4 @@ fn every_image(ctx: &Ctx, write: bool) -> Result<()> {
     }
     println!("{} programs and images are those of docs/manifest.toml", built.len());
     Ok(())
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("reading {}", path.display()))
 }

@@ -6,7 +6,7 @@ mod spdx;
 
 use crate::reproduce::manifest::hash;
 use anyhow::{Context, Result};
-use std::fs;
+use fs_err as fs;
 use std::path::PathBuf;
 use ukl_app::link;
 use ukl_host::atomic;
@@ -31,7 +31,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let app = ctx.repo.app(&args.app)?;
     let level = ctx.repo.level(&args.level)?;
     let image = link::image_on(ctx, &app, &level, Footing::Full)?.bzimage;
-    let bytes = fs::read(&image).with_context(|| format!("reading {}", image.display()))?;
+    let bytes = fs::read(&image)?;
     let document = contents::document(ctx, &app, &level, &hash(&bytes))?;
     let text = serde_json::to_string_pretty(&document).context("writing the document as JSON")? + "\n";
     let Some(path) = args.out else {

@@ -1,8 +1,9 @@
 //! Brings a tree that people edit into a work directory where things are built, without disturbing make.
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -35,13 +36,13 @@ pub fn sync(source: &Path, work: &Path, record: &Path) -> Result<usize> {
         let path = work.join(name);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("removing {}", path.display()));
+                return Err(error.into());
             }
             _ => {}
         }
     }
     if changed > 0 || first {
-        fs::create_dir_all(work).with_context(|| format!("creating {}", work.display()))?;
+        fs::create_dir_all(work)?;
         write(record, &new)?;
     }
     Ok(changed)
@@ -61,7 +62,7 @@ fn copy(from: &Path, to: &Path, keep_time: bool) -> Result<()> {
     }
     fs::copy(from, to)?;
     // Nix's store and some tarballs have files that nobody may write to.
-    fs::set_permissions(to, fs::Permissions::from_mode(meta.permissions().mode() | OWNER_WRITES))?;
+    fs::set_permissions(to, Permissions::from_mode(meta.permissions().mode() | OWNER_WRITES))?;
     if keep_time {
         fs::File::options().write(true).open(to)?.set_modified(meta.modified()?)?;
     }
@@ -88,13 +89,12 @@ fn write(record: &Path, files: &BTreeMap<PathBuf, Stamp>) -> Result<()> {
     let line = |(name, (time_ns, size)): (&PathBuf, &Stamp)| format!("{time_ns} {size} {}\n", name.display());
     let text: String = files.iter().map(line).collect();
     let partial = record.with_added_extension("partial");
-    fs::write(&partial, text)
-        .and_then(|()| fs::rename(&partial, record))
-        .with_context(|| format!("writing {}", record.display()))
+    fs::write(&partial, text)?;
+    Ok(fs::rename(&partial, record)?)
 }
 
 fn read(record: &Path) -> Result<BTreeMap<PathBuf, Stamp>> {
-    let text = fs::read_to_string(record).with_context(|| format!("reading {}", record.display()))?;
+    let text = fs::read_to_string(record)?;
     text.lines()
         .map(|line| {
             let mut words = line.splitn(3, ' ');
@@ -135,7 +135,7 @@ mod tests {
     fn what_is_worked_on_can_be_written() {
         let trees = Trees::new();
         fs::write(trees.source("run.sh"), "1").unwrap();
-        fs::set_permissions(trees.source("run.sh"), fs::Permissions::from_mode(0o555)).unwrap();
+        fs::set_permissions(trees.source("run.sh"), Permissions::from_mode(0o555)).unwrap();
         trees.sync();
         assert_eq!(fs::metadata(trees.work("run.sh")).unwrap().permissions().mode() & 0o777, 0o755);
     }

@@ -4,10 +4,10 @@ use super::descriptor;
 use crate::app::BuiltApp;
 use crate::toolchain;
 use anyhow::{Context, Result};
+use fs_err as fs;
 use object::{Object, ObjectSymbol, SymbolKind};
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::fs;
 use std::path::{Path, PathBuf};
 use ukl_audit::audit;
 use ukl_host::cache::Key;
@@ -38,7 +38,7 @@ pub fn level_object(ctx: &Ctx, app: &App, built: &BuiltApp, level: &Level) -> Re
         .str(&format!("{shortcuts:?}"));
     let dir = ctx.cache.step(&format!("object-{}-{}", app.name, level.name), &key, |out| {
         let source = out.join("descriptor.s");
-        fs::write(&source, &descriptor).with_context(|| format!("writing {}", source.display()))?;
+        fs::write(&source, &descriptor)?;
         let descriptor_object = out.join("descriptor.o");
         let sh = Shell::new()?;
         process::run(cmd!(sh, "gcc -c {source} -o {descriptor_object}"))?;
@@ -69,7 +69,7 @@ struct Name {
 }
 
 fn symbols(path: &Path) -> Result<Vec<Name>> {
-    let data = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let data = fs::read(path)?;
     let file = object::File::parse(&*data).with_context(|| format!("reading {} as an object", path.display()))?;
     let mut names = Vec::new();
     for symbol in file.symbols() {
@@ -130,7 +130,7 @@ fn rename(from: &Path, to: &Path, names: &Renames, keep: Option<&str>) -> Result
         let _ = writeln!(list, "{old} {new}");
     }
     let file = to.with_extension("names");
-    fs::write(&file, list).with_context(|| format!("writing {}", file.display()))?;
+    fs::write(&file, list)?;
     let sh = Shell::new()?;
     let mut objcopy = cmd!(sh, "objcopy --redefine-syms={file}");
     if let Some(keep) = keep {

@@ -19,7 +19,7 @@ pub fn file(ctx: &Ctx, app: &App, level: &Level, image: &Image) -> Result<PathBu
     let key = Key::new("symbols-v3").file(&image.vmlinux)?.str(&app.name);
     let dir = ctx.cache.step(&format!("symbols-{}-{}", app.name, level.name), &key, |out| {
         let program = Program::new(app, level.kernel, &image.vmlinux, &executable)?;
-        std::fs::write(out.join(&name), companion(&program)?).context("writing the symbols")
+        fs_err::write(out.join(&name), companion(&program)?).context("writing the symbols")
     })?;
     Ok(dir.join(name))
 }
@@ -31,7 +31,7 @@ pub fn with_tools(ctx: &Ctx, app: &App, level: &Level) -> Result<PathBuf> {
 
 /// gdb's command for the companion where the kernel's text has been moved by `slide`. The application's data is where it was.
 pub fn gdb_command(companion: &Path, guest: &str, slide: u64) -> Result<String> {
-    let bytes = std::fs::read(companion).with_context(|| format!("reading {}", companion.display()))?;
+    let bytes = fs_err::read(companion)?;
     let elf = super::parse(companion, &bytes)?;
     let mut command = format!("add-symbol-file {guest}");
     for (name, moved) in [(".text", slide), (".eh_frame", 0)] {

@@ -12,8 +12,10 @@
 use super::Toolchain;
 use crate::{cxx, library};
 use anyhow::{Context, Result};
-use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use fs_err as fs;
+use fs_err::os::unix::fs::symlink;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
 use ukl_host::process;
@@ -65,7 +67,7 @@ pub fn folder(ctx: &Ctx, toolchain: &Toolchain, contents: Contents) -> Result<Pa
 /// Fills `out`, which will be found at `place`.
 fn fill(out: &Path, place: &Path, toolchain: &Toolchain, prefixes: &[PathBuf]) -> Result<()> {
     for folder in ["bin", "lib/pkgconfig"] {
-        fs::create_dir_all(out.join(folder)).with_context(|| format!("creating {folder}"))?;
+        fs::create_dir_all(out.join(folder))?;
     }
     link(&toolchain.cc(), &out.join("bin/ukl-cc"))?;
     let sh = Shell::new()?;
@@ -87,7 +89,7 @@ fn fill(out: &Path, place: &Path, toolchain: &Toolchain, prefixes: &[PathBuf]) -
     for (name, text) in TEMPLATES {
         let text = text.replace("@PLACE@", &place.to_string_lossy()).replace("@ROOTS@", &roots);
         let path = out.join(name);
-        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        fs::write(&path, text)?;
     }
     executable(&out.join("bin/ukl-pkg-config"))
 }
@@ -108,17 +110,16 @@ fn cxx_driver(toolchain: &Toolchain, library: Option<&Path>) -> String {
 }
 
 fn script(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    fs::write(path, text)?;
     executable(path)
 }
 
 fn executable(path: &Path) -> Result<()> {
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-        .with_context(|| format!("making {} executable", path.display()))
+    Ok(fs::set_permissions(path, Permissions::from_mode(0o755))?)
 }
 
 fn link(target: &Path, name: &Path) -> Result<()> {
-    symlink(target, name).with_context(|| format!("linking {} to {}", name.display(), target.display()))
+    Ok(symlink(target, name)?)
 }
 
 /// What a shell is told so that a build finds everything: names and values.

@@ -1,8 +1,9 @@
 //! Cargo for applications in Rust: `ukl-cargo` compiles a program and its standard library for the kernel's code model and
 //! links both with `ukl-cc`, so that the program comes out twice like any other.
 
-use anyhow::{Context, Result};
-use std::fs;
+use anyhow::Result;
+use fs_err as fs;
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
@@ -42,12 +43,11 @@ impl Rust {
     pub fn install(&self, out: &Path, place: &Path) -> Result<()> {
         for flavour in ["linux", "ukl"] {
             let library = out.join(flavour).join("lib/libunwind.a");
-            fs::copy(&self.unwinder, &library).with_context(|| format!("copying {}", self.unwinder.display()))?;
+            fs::copy(&self.unwinder, &library)?;
         }
         let script = out.join("bin/ukl-cargo");
-        fs::write(&script, self.script(place)).with_context(|| format!("writing {}", script.display()))?;
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))
-            .with_context(|| format!("making {} executable", script.display()))
+        fs::write(&script, self.script(place))?;
+        Ok(fs::set_permissions(&script, Permissions::from_mode(0o755))?)
     }
 
     /// The program. Its flags, in their order: addresses and thread-local storage as `CODE_FLAGS` says; calls without a global

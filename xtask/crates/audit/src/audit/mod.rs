@@ -14,8 +14,8 @@ use finding::Kind;
 
 use crate::program;
 use anyhow::{Context, Result};
+use fs_err as fs;
 use object::read::elf::ElfFile64;
-use std::fs;
 use std::path::{Path, PathBuf};
 use ukl_host::failure::Failure;
 use ukl_ld::Inputs;
@@ -81,7 +81,7 @@ pub fn require(object: &Path, exports: &Path, program: &Path) -> Result<()> {
 /// Every reason against an object, or against the one that a program has with it. Undefined symbols are checked when the
 /// list of the kernel's exports is given.
 pub fn audit(path: &Path, exports: Option<&Path>) -> Result<Vec<Finding>> {
-    let data = fs::read(path).map_err(|error| {
+    let data = std::fs::read(path).map_err(|error| {
         Failure::new(
             format!("{} cannot be read: {error}", path.display()),
             "name what `gcc -c` or `ukl-cc` made, or the object that `cargo xtask build` names",
@@ -104,7 +104,7 @@ pub fn audit_object(path: &Path, data: &[u8], exports: Option<&Path>) -> Result<
     findings.extend(relocations::check(&file)?);
     findings.extend(code::check(&file)?);
     if let Some(exports) = exports {
-        let list = fs::read_to_string(exports).with_context(|| format!("reading {}", exports.display()))?;
+        let list = fs::read_to_string(exports)?;
         findings.extend(symbols::check(&file, &list)?);
     }
     Ok(findings)

@@ -2,7 +2,7 @@
 
 use super::FOLDER;
 use crate::initramfs::ExtraFile;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use ukl_host::cache::Key;
 use ukl_host::process;
 use ukl_kernel::kernel;
@@ -36,7 +36,7 @@ pub fn enter(ctx: &Ctx) -> Result<Vec<ExtraFile>> {
     })?;
     let files = [(super::INIT, folder.join("init")), ("/bin/chroot", dir.join("enter"))];
     let read = |(target, path): (&str, std::path::PathBuf)| {
-        let content = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let content = fs_err::read(&path)?;
         Ok(ExtraFile { target: target.to_owned(), permissions: 0o755, content })
     };
     files.into_iter().map(read).collect()

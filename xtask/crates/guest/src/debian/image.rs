@@ -75,7 +75,7 @@ pub fn root(ctx: &Ctx) -> Result<PathBuf> {
         let tar = out.join("root.tar");
         install(&root, &tar, out)?;
         pack(&root, &tar, out)?;
-        std::fs::remove_file(&tar).with_context(|| format!("removing {}", tar.display()))
+        Ok(fs_err::remove_file(&tar)?)
     })?;
     Ok(dir.join("root.img"))
 }

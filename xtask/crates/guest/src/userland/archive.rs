@@ -45,7 +45,7 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
         }
         // The kernel opens this for the first process before anything is mounted.
         tree.character_device("dev/console", 0o600, (5, 1));
-        let content = std::fs::read(&busybox).with_context(|| format!("reading {}", busybox.display()))?;
+        let content = fs_err::read(&busybox)?;
         tree.file("bin/busybox", 0o755, &content);
         for file in &enter {
             tree.file(file.target.trim_start_matches('/'), file.permissions, &file.content);
@@ -59,7 +59,7 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
             let target = format!("{OVERLAY}{}", file.target.trim_start_matches('/'));
             tree.file(&target, file.permissions, &file.content);
         }
-        std::fs::write(out.join("initramfs.cpio"), tree.finish()).context("writing the initramfs")
+        fs_err::write(out.join("initramfs.cpio"), tree.finish()).context("writing the initramfs")
     })?;
     Ok(dir.join("initramfs.cpio"))
 }
@@ -76,7 +76,7 @@ fn overlay(folder: &Path) -> Result<Vec<ExtraFile>> {
         files.push(ExtraFile {
             target: format!("/{}", name.display()),
             permissions: if entry.metadata()?.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 },
-            content: std::fs::read(entry.path()).with_context(|| format!("reading {}", entry.path().display()))?,
+            content: fs_err::read(entry.path())?,
         });
     }
     Ok(files)

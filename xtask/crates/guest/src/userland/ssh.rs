@@ -1,8 +1,8 @@
 //! Keys for the way into the guest, made once for this cache.
 
 use crate::initramfs::ExtraFile;
-use anyhow::{Context, Result};
-use std::path::{Path, PathBuf};
+use anyhow::Result;
+use std::path::PathBuf;
 use ukl_host::cache::Key;
 use ukl_host::{atomic, process};
 use ukl_repo::ctx::Ctx;
@@ -31,7 +31,7 @@ impl Keys {
         let config = dir.join("config");
         if !config.is_file() {
             // With absolute paths, so after the folder has its name.
-            let host = read(&dir.join("host.pub"))?;
+            let host = fs_err::read(dir.join("host.pub"))?;
             atomic::write(&dir.join("known_hosts"), format!("ukl {}", String::from_utf8_lossy(&host)))?;
             let text = format!(
                 "Host ukl\n HostName 127.0.0.1\n User root\n IdentityFile {0}/user\n IdentitiesOnly yes\n HostKeyAlias ukl\n \
@@ -46,7 +46,7 @@ impl Keys {
     /// What the guest's sshd needs.
     pub fn files(&self) -> Result<Vec<ExtraFile>> {
         let file = |target: &str, permissions, name: &str| -> Result<ExtraFile> {
-            let content = read(&self.dir.join(name))?;
+            let content = fs_err::read(self.dir.join(name))?;
             Ok(ExtraFile { target: target.to_owned(), permissions, content })
         };
         Ok(vec![
@@ -68,8 +68,4 @@ impl Keys {
         let (ssh, words) = (&words[0], &words[1..]);
         process::read(cmd!(sh, "{ssh} -o ConnectTimeout=60 {words...} {command}"))
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("reading {}", path.display()))
 }

@@ -1,9 +1,9 @@
 //! The identity of a build step: a hash over everything that goes into it.
 
 use anyhow::{Context, Result};
+use fs_err as fs;
 use sha2::{Digest, Sha256};
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 /// Shown as 16 hexadecimal digits; each part is added with its kind and length, so parts cannot run into each other.
@@ -30,7 +30,7 @@ impl Key {
 
     /// Adds the content of a file, not its name.
     pub fn file(self, path: &Path) -> Result<Self> {
-        let content = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+        let content = fs::read(path)?;
         Ok(self.part(b'f', &content))
     }
 

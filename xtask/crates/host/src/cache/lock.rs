@@ -1,8 +1,9 @@
 //! Exclusive locks between `xtask` processes. The kernel drops them when their holder dies, so none goes stale.
 
 use anyhow::{Context, Result};
+use fs_err::{File, OpenOptions};
 use rustix::io::{FdFlags, fcntl_setfd};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::TryLockError;
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -22,21 +23,15 @@ impl Lock {
     /// it is a matter of moments.
     pub fn take(dir: &Path, name: &str) -> Result<Self> {
         let path = dir.join(format!("{name}.lock"));
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .with_context(|| format!("opening the lock file {}", path.display()))?;
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) if Self::comes_free(&file) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                file.read_to_string(&mut holder).with_context(|| format!("reading {}", path.display()))?;
+                file.read_to_string(&mut holder)?;
                 eprintln!("waiting for {name}: {} is working on it", holder.trim());
-                file.lock().with_context(|| format!("locking {}", path.display()))?;
+                file.lock()?;
             }
             Err(TryLockError::Error(error)) => {
                 return Err(error).with_context(|| format!("locking {}", path.display()));
@@ -66,12 +61,12 @@ impl Lock {
 
     /// The first lock of a folder that some process holds, with its holder.
     pub fn any_held(dir: &Path) -> Result<Option<String>> {
-        let Ok(entries) = std::fs::read_dir(dir) else {
+        let Ok(entries) = fs_err::read_dir(dir) else {
             return Ok(None);
         };
         for entry in entries {
             let path = entry.with_context(|| format!("listing {}", dir.display()))?.path();
-            let file = File::open(&path).with_context(|| format!("opening the lock file {}", path.display()))?;
+            let file = File::open(&path)?;
             if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
                 let holder = std::io::read_to_string(file).unwrap_or_default();
                 let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();

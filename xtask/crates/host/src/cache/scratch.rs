@@ -1,7 +1,8 @@
 //! Directories that live as long as a process: build trees that are not kept, sockets, disks for one run.
 
 use anyhow::{Context, Result};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use fs_err::{self as fs, File, OpenOptions};
+use std::fs::TryLockError;
 use std::path::Path;
 
 /// In each directory: locked by its owner for as long as it lives, however it ends.
@@ -18,13 +19,12 @@ impl Scratch {
     /// A new directory in `parent`, from which those of dead processes are removed first. The caller sees to it that nobody
     /// else does the same at the same time.
     pub(super) fn new(parent: &Path) -> Result<Self> {
-        fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
+        fs::create_dir_all(parent)?;
         remove_abandoned(parent)?;
         let dir = tempfile::Builder::new().prefix("").rand_bytes(6).tempdir_in(parent);
         let dir = dir.with_context(|| format!("making a directory in {}", parent.display()))?;
-        let path = dir.path().join(LOCK);
-        let lock = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
-        lock.lock().with_context(|| format!("locking {}", path.display()))?;
+        let lock = File::create(dir.path().join(LOCK))?;
+        lock.lock()?;
         Ok(Scratch { dir, _lock: lock })
     }
 
@@ -34,13 +34,13 @@ impl Scratch {
 }
 
 fn remove_abandoned(parent: &Path) -> Result<()> {
-    for entry in fs::read_dir(parent).with_context(|| format!("listing {}", parent.display()))? {
+    for entry in fs::read_dir(parent)? {
         let path = entry.with_context(|| format!("listing {}", parent.display()))?.path();
         let lock = OpenOptions::new().write(true).open(path.join(LOCK));
         if lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock))) {
             continue;
         }
-        fs::remove_dir_all(&path).with_context(|| format!("removing {}", path.display()))?;
+        fs::remove_dir_all(&path)?;
     }
     Ok(())
 }

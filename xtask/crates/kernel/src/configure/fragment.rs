@@ -38,7 +38,7 @@ impl fmt::Display for Refusal {
 pub fn read(files: &[PathBuf]) -> Result<Vec<Request>> {
     let mut requests: BTreeMap<String, Request> = BTreeMap::new();
     for file in files {
-        let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+        let text = fs_err::read_to_string(file)?;
         for request in parse(file, &text)? {
             if let Some(earlier) = requests.get(&request.option) {
                 ensure!(
@@ -131,10 +131,10 @@ mod tests {
     fn a_later_fragment_wins_and_a_repetition_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let files = ["a.config", "b.config"].map(|name| dir.path().join(name));
-        std::fs::write(&files[0], "CONFIG_SMP=y\n").unwrap();
-        std::fs::write(&files[1], "CONFIG_SMP=n\n").unwrap();
+        fs_err::write(&files[0], "CONFIG_SMP=y\n").unwrap();
+        fs_err::write(&files[1], "CONFIG_SMP=n\n").unwrap();
         assert_eq!(render(&read(&files).unwrap()), "CONFIG_SMP=n\n");
-        std::fs::write(&files[1], "CONFIG_SMP=n\nCONFIG_SMP=n\n").unwrap();
+        fs_err::write(&files[1], "CONFIG_SMP=n\nCONFIG_SMP=n\n").unwrap();
         assert!(read(&files).unwrap_err().to_string().contains("in line 1 already"));
     }
 }

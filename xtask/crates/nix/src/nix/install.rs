@@ -1,7 +1,7 @@
 //! A Nix beside the system: Debian's package with all that it needs, unpacked into a folder and told to look only there.
 
-use anyhow::{Context, Result, ensure};
-use std::fs;
+use anyhow::{Result, ensure};
+use fs_err as fs;
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
 use ukl_host::process;
@@ -31,7 +31,7 @@ pub fn nix(ctx: &Ctx, work: &Path) -> Result<PathBuf> {
     let debs = download(scratch.path())?;
     let unfinished = work.join(".unfinished-nix");
     if unfinished.exists() {
-        fs::remove_dir_all(&unfinished).with_context(|| format!("removing {}", unfinished.display()))?;
+        fs::remove_dir_all(&unfinished)?;
     }
     let sh = Shell::new()?;
     for deb in debs {
@@ -44,7 +44,7 @@ pub fn nix(ctx: &Ctx, work: &Path) -> Result<PathBuf> {
     let patchelf = cmd!(sh, "{loader} --library-path {libraries} {patchelf} --set-interpreter {interpreter}");
     let patchelf = patchelf.args(["--force-rpath", "--set-rpath"]).arg(path).arg(program);
     process::run(patchelf)?;
-    fs::rename(&unfinished, &system).with_context(|| format!("creating {}", system.display()))?;
+    fs::rename(&unfinished, &system)?;
     let nix = bin.join("nix");
     let version = process::read(cmd!(sh, "{nix} --version"))?;
     eprintln!("  {} in {}", version.trim(), system.display());
@@ -58,7 +58,7 @@ fn download(scratch: &Path) -> Result<Vec<PathBuf>> {
     let install = cmd!(sh, "apt-get --quiet --assume-yes install --download-only {PACKAGES...}");
     process::run_on_stderr(apt.told(install))?;
     let archives = apt.downloads();
-    let listed = fs::read_dir(&archives).with_context(|| format!("listing {}", archives.display()))?;
+    let listed = fs::read_dir(&archives)?;
     let debs: Vec<_> = listed.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
     let debs: Vec<_> = debs.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "deb")).collect();
     ensure!(debs.len() > PACKAGES.len(), "apt downloaded {} packages into {}", debs.len(), archives.display());

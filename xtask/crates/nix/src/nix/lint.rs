@@ -17,7 +17,7 @@ pub fn format(ctx: &Ctx) -> Result<String> {
     process::read(cmd!(sh, "{nixfmt} --check").args(&files))?;
     let scratch = ctx.cache.scratch()?;
     let control = scratch.path().join("control.nix");
-    std::fs::write(&control, "{a=1 ;}").context("writing the control")?;
+    fs_err::write(&control, "{a=1 ;}").context("writing the control")?;
     let told = process::read(cmd!(sh, "{nixfmt} --check {control}")).is_err();
     ensure!(told, "nixfmt takes `{{a=1 ;}}` for well formatted");
     Ok(format!("{} Nix files with what nixfmt writes; one that differs is refused", files.len()))
@@ -30,7 +30,7 @@ pub fn dead_code(ctx: &Ctx) -> Result<String> {
     process::read(cmd!(sh, "{deadnix} --fail").args(&files))?;
     let scratch = ctx.cache.scratch()?;
     let control = scratch.path().join("control.nix");
-    std::fs::write(&control, "let unused = 1; in 2\n").context("writing the control")?;
+    fs_err::write(&control, "let unused = 1; in 2\n").context("writing the control")?;
     let told = process::read(cmd!(sh, "{deadnix} --fail {control}")).is_err();
     ensure!(told, "deadnix sees no dead code in `let unused = 1; in 2`");
     Ok(format!("{} Nix files with what is used of them; a binding that is not used is refused", files.len()))

@@ -2,7 +2,8 @@
 
 use super::install;
 use anyhow::{Context, Result};
-use std::fs;
+use fs_err as fs;
+use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -51,7 +52,7 @@ impl Nix {
         let nix = Nix { bin, checkout: work.join("checkout"), work, sysroot: sysroot.trim().into(), root, _lock: lock };
         for folder in ["store", "state", "log", "conf", "home", "cache", "tmp", "rust", "sources", "ukl"] {
             let folder = nix.work.join(folder);
-            fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+            fs::create_dir_all(&folder)?;
         }
         nix.collect_sources(ctx)?;
         nix.write_settings(ctx)?;
@@ -76,9 +77,9 @@ impl Nix {
     pub fn folder(&self, name: &str) -> Result<PathBuf> {
         let folder = self.work.join(name);
         if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
+            fs::remove_dir_all(&folder)?;
         }
-        fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+        fs::create_dir_all(&folder)?;
         Ok(folder)
     }
 
@@ -88,8 +89,8 @@ impl Nix {
         let take = |from: &Path| -> Result<()> {
             let target = folder.join(from.file_name().context("a source has a name")?);
             if !target.exists() {
-                fs::copy(from, &target).with_context(|| format!("copying {}", from.display()))?;
-                fs::set_permissions(&target, fs::Permissions::from_mode(0o644))?;
+                fs::copy(from, &target)?;
+                fs::set_permissions(&target, Permissions::from_mode(0o644))?;
             }
             Ok(())
         };
@@ -134,13 +135,13 @@ impl Nix {
         let copy = self.work.join("changed");
         repo::copy_tree(&self.checkout, &copy)?;
         let path = copy.join(file);
-        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = fs::read_to_string(&path)?;
         let changed = change(&text);
         anyhow::ensure!(
             changed != text,
             "{file} no longer has what this control changes; mend xtask/crates/nix/src/nix/controls.rs"
         );
-        fs::write(&path, changed).with_context(|| format!("writing {}", path.display()))?;
+        fs::write(&path, changed)?;
         Ok(copy)
     }
 
@@ -252,7 +253,7 @@ impl Nix {
 /// Outside every home, because the user without privileges has to get there. Another's folder is refused.
 fn work_folder(user: u32) -> Result<PathBuf> {
     let work = PathBuf::from(format!("/var/tmp/ukl-nix-{user}"));
-    fs::create_dir_all(&work).with_context(|| format!("creating {}", work.display()))?;
+    fs::create_dir_all(&work)?;
     let found = fs::symlink_metadata(&work)?;
     if !found.is_dir() || found.uid() != user {
         return Err(Failure::new(
@@ -260,7 +261,7 @@ fn work_folder(user: u32) -> Result<PathBuf> {
             "remove it",
         ));
     }
-    fs::set_permissions(&work, fs::Permissions::from_mode(0o755))?;
+    fs::set_permissions(&work, Permissions::from_mode(0o755))?;
     Ok(work)
 }
 

@@ -1,8 +1,8 @@
 //! The flake as somebody else's input: a program of their own, by `lib.mkUklApp`.
 
 use super::machine::Nix;
-use anyhow::{Context, Result, ensure};
-use std::fs;
+use anyhow::{Result, ensure};
+use fs_err as fs;
 
 /// What the program prints.
 const WORDS: &str = "a program of somebody else";
@@ -27,10 +27,10 @@ const FLAKE: &str = r#"{
 pub fn program(nix: &Nix) -> Result<String> {
     let folder = nix.folder("own")?;
     let source = folder.join("source");
-    fs::create_dir_all(&source).with_context(|| format!("creating {}", source.display()))?;
+    fs::create_dir_all(&source)?;
     let program = format!("#include <stdio.h>\nint main(void)\n{{\n\treturn puts(\"{WORDS}\") < 0;\n}}\n");
     for (path, text) in [(source.join("mine.c"), program.as_str()), (folder.join("flake.nix"), FLAKE)] {
-        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        fs::write(&path, text)?;
     }
     let (flake, ukl) = (format!("path:{}", folder.display()), format!("path:{}", nix.checkout().display()));
     let standin = format!("path:{}", nix.checkout().join("nixos-tests/standin").display());

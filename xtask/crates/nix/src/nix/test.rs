@@ -203,7 +203,7 @@ fn built(nix: &Nix, output: &str) -> Result<String> {
 fn same_image(ctx: &Ctx, nix: &Nix) -> Result<String> {
     let theirs = nix.build(nix.checkout(), "packages.x86_64-linux.ukl-redis-byb")?;
     let ours = link::image(ctx, &ctx.repo.app("redis")?, &ctx.repo.level("byb")?)?;
-    let read = |path: &Path| std::fs::read(path).with_context(|| format!("reading {}", path.display()));
+    let read = |path: &Path| fs_err::read(path);
     let image = read(&ours.bzimage)?;
     if image != read(&theirs.join("bzImage"))? {
         // The image is compressed; what differs is seen in what was.

@@ -57,7 +57,7 @@ impl Revision {
 impl Host {
     /// This machine, now.
     pub fn here() -> Result<Self> {
-        let read = |path: &str| std::fs::read_to_string(path).with_context(|| format!("reading {path}"));
+        let read = |path: &str| fs_err::read_to_string(path);
         let load = read("/proc/loadavg")?;
         let load = load.split(' ').next().unwrap_or_default();
         Ok(Host {
@@ -112,13 +112,13 @@ fn cpu_model(cpuinfo: &str) -> Result<String> {
 
 fn mitigations_here() -> Result<BTreeMap<String, String>> {
     let mut mitigations = BTreeMap::new();
-    let Ok(files) = std::fs::read_dir(VULNERABILITIES) else {
+    let Ok(files) = fs_err::read_dir(VULNERABILITIES) else {
         // A kernel built without the files has nothing to say, which the empty map says.
         return Ok(mitigations);
     };
     for file in files {
         let path = file.with_context(|| format!("listing {VULNERABILITIES}"))?.path();
-        let state = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let state = fs_err::read_to_string(&path)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         mitigations.insert(name, state.trim().to_owned());
     }

@@ -44,7 +44,7 @@ fn what_was_written_is_read_again() {
     record.samples.push(Sample { value: 0.1 + 0.2, round: 1, ..record.samples[0].clone() });
     record.write(&dir.path().join("new")).unwrap();
     assert_eq!(Record::read(&dir.path().join("new")).unwrap(), record);
-    let files = std::fs::read_dir(dir.path().join("new")).unwrap().count();
+    let files = fs_err::read_dir(dir.path().join("new")).unwrap().count();
     assert_eq!(files, 1, "nothing but the record is left behind");
 }
 

@@ -82,9 +82,9 @@ fn rendered() -> String {
     let dir = tempfile::tempdir().unwrap();
     let page = render(&repo(), &record, dir.path()).unwrap();
     if let Some(keep) = std::env::var_os("UKL_KEEP_SYNTHETIC_REPORT") {
-        std::fs::copy(&page, keep).unwrap();
+        fs_err::copy(&page, keep).unwrap();
     }
-    std::fs::read_to_string(page).unwrap()
+    fs_err::read_to_string(page).unwrap()
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_busy_host_is_said_where_times_were_taken() {
     record.host.load_average_1_min = 2.5;
     let dir = tempfile::tempdir().unwrap();
     let page = render(&repo(), &record, dir.path()).unwrap();
-    assert!(std::fs::read_to_string(page).unwrap().contains("DISTURBED"));
+    assert!(fs_err::read_to_string(page).unwrap().contains("DISTURBED"));
     record.samples.retain(|sample| sample.kind == Kind::Counted);
     assert!(!record.disturbed(), "counts do not depend on the host's load");
 }
@@ -195,6 +195,6 @@ fn a_level_of_another_checkout_is_drawn_last_and_not_modelled() {
         assert!(rows.iter().any(|row| row.level == "shortcut") && rows.iter().all(|row| row.level != "poll"));
     }
     let dir = tempfile::tempdir().unwrap();
-    let page = std::fs::read_to_string(render(&repo(), &record, dir.path()).unwrap()).unwrap();
+    let page = fs_err::read_to_string(render(&repo(), &record, dir.path()).unwrap()).unwrap();
     assert!(page.contains("drawn last and not modelled: poll"));
 }

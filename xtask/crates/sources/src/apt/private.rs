@@ -1,8 +1,8 @@
 //! An apt with a state of its own: it knows the suites it is told, and this machine's packages stay as they are.
 
 use super::is_security;
-use anyhow::{Context, Result};
-use std::fs;
+use anyhow::Result;
+use fs_err as fs;
 use std::path::{Path, PathBuf};
 use ukl_host::failure::Failure;
 use ukl_host::process;
@@ -30,12 +30,10 @@ impl<'a> PrivateApt<'a> {
         }
         for folder in ["state/lists/partial", "cache/archives/partial"] {
             let folder = dir.join(folder);
-            fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+            fs::create_dir_all(&folder)?;
         }
         let place = dir.display();
-        let write = |name: &str, text: String| {
-            fs::write(dir.join(name), text).with_context(|| format!("writing {}", dir.join(name).display()))
-        };
+        let write = |name: &str, text: String| fs::write(dir.join(name), text);
         write("status", String::new())?;
         write("sources.list", sources(kind, &archives, suites))?;
         write(

@@ -101,9 +101,9 @@ mod tests {
     #[test]
     fn what_is_not_in_the_folders_is_missing() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(dir.path().join("linux")).unwrap();
+        fs_err::create_dir_all(dir.path().join("linux")).unwrap();
         for file in ["gcc", "make", "linux/types.h"] {
-            std::fs::write(dir.path().join(file), "").unwrap();
+            fs_err::write(dir.path().join(file), "").unwrap();
         }
         let places = Places { programs: vec![dir.path().to_owned()], headers: vec![dir.path().to_owned()] };
         insta::assert_snapshot!(

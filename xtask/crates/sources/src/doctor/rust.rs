@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn the_toolchain_file_names_every_part() {
         let file = ukl_repo::repo::Repo::find().unwrap().root.join("rust-toolchain.toml");
-        let text = std::fs::read_to_string(file).unwrap();
+        let text = fs_err::read_to_string(file).unwrap();
         let lacking: Vec<_> = PARTS.iter().filter(|part| !text.contains(&format!("\"{}\"", part.name))).collect();
         assert_eq!(lacking, Vec::<&Part>::new());
     }

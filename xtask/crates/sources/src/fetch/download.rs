@@ -3,7 +3,7 @@
 use super::progress::Progress;
 use crate::apt;
 use anyhow::{Context, Result, bail};
-use std::fs::OpenOptions;
+use fs_err::OpenOptions;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -80,13 +80,7 @@ fn attempt(address: &str, partial: &Path, start: u64) -> Result<Outcome> {
         416 => return Ok(Outcome::Complete),
         status => bail!("the server answered with status {status}"),
     };
-    let mut file = OpenOptions::new()
-        .create(true)
-        .append(start > 0)
-        .write(true)
-        .truncate(start == 0)
-        .open(partial)
-        .with_context(|| format!("opening {}", partial.display()))?;
+    let mut file = OpenOptions::new().create(true).append(start > 0).write(true).truncate(start == 0).open(partial)?;
     let mut progress = Progress::new(partial, start, total);
     let mut body = response.body_mut().as_reader();
     let mut buffer = vec![0; 1 << 16];
@@ -157,7 +151,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let partial = dir.path().join("x.partial");
         assert_eq!(download(&address, &partial).unwrap(), Outcome::Complete);
-        assert_eq!(std::fs::read_to_string(&partial).unwrap(), "0123456789");
+        assert_eq!(fs_err::read_to_string(&partial).unwrap(), "0123456789");
         let requests = server.join().unwrap();
         assert!(!requests[0].contains("range:"), "{}", requests[0]);
         assert!(requests[1].contains("range: bytes=5-"), "{}", requests[1]);
@@ -168,9 +162,9 @@ mod tests {
         let (address, server) = serve(vec![answer("200 OK", 4, "full")]);
         let dir = tempfile::tempdir().unwrap();
         let partial = dir.path().join("x.partial");
-        std::fs::write(&partial, "leftover").unwrap();
+        fs_err::write(&partial, "leftover").unwrap();
         assert_eq!(download(&address, &partial).unwrap(), Outcome::Complete);
-        assert_eq!(std::fs::read_to_string(&partial).unwrap(), "full");
+        assert_eq!(fs_err::read_to_string(&partial).unwrap(), "full");
         assert!(server.join().unwrap()[0].contains("range: bytes=8-"));
     }
 

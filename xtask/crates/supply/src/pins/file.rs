@@ -1,7 +1,7 @@
 //! The file that holds a pin: its values change, and every comment stays.
 
 use anyhow::{Context, Result};
-use std::fs;
+use fs_err as fs;
 use std::path::Path;
 use toml_edit::{DocumentMut, Item, Table};
 use ukl_host::atomic;
@@ -9,7 +9,7 @@ use ukl_repo::config::Source;
 
 /// Writes tarball and hash of `source` into the `[source]` block of the file.
 pub fn rewrite(path: &Path, source: &Source) -> Result<()> {
-    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let text = fs::read_to_string(path)?;
     let text = with_source(&text, source).with_context(|| format!("in {}", path.display()))?;
     atomic::write(path, text)
 }

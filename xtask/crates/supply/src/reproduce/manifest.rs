@@ -1,10 +1,10 @@
 //! docs/manifest.toml: the hashes of every pinned input, and of what comes out of them with the tools that it names.
 
 use anyhow::{Context, Result, ensure};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use ukl_app::{app, link};
 use ukl_host::failure::Failure;
@@ -82,7 +82,7 @@ pub fn compare(ctx: &Ctx, app: &App, level: &Level) -> Result<String> {
 }
 
 fn file_hash(path: &Path) -> Result<String> {
-    Ok(hash(&fs::read(path).with_context(|| format!("reading {}", path.display()))?))
+    Ok(hash(&fs::read(path)?))
 }
 
 fn image_hash(ctx: &Ctx, app: &App, level: &Level) -> Result<String> {
@@ -92,7 +92,7 @@ fn image_hash(ctx: &Ctx, app: &App, level: &Level) -> Result<String> {
 /// `narHash` of every input, by name.
 fn locked(repo: &Repo) -> Result<Names> {
     let path = repo.root.join("flake.lock");
-    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let text = fs::read_to_string(&path)?;
     let lock: serde_json::Value = serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
     let nodes = lock["nodes"].as_object().context("flake.lock has no nodes")?;
     let hashes = nodes.iter().filter_map(|(name, node)| Some((name, node["locked"]["narHash"].as_str()?)));
@@ -120,7 +120,7 @@ impl Manifest {
     /// That of the checkout.
     pub fn read(repo: &Repo) -> Result<Self> {
         let path = repo.root.join(FILE);
-        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = fs::read_to_string(&path)?;
         toml::from_str(&text).map_err(|error| {
             Failure::new(
                 format!("{}: {}", path.display(), error.to_string().trim()),

@@ -4,7 +4,7 @@ use super::crates;
 use super::spdx::{CreationInfo, Document, Package, Relationship};
 use crate::reproduce::manifest::hash;
 use anyhow::{Context, Result};
-use std::fs;
+use fs_err as fs;
 use ukl_host::process;
 use ukl_kernel::patches::Series;
 use ukl_repo::config::{App, CXX, KernelFlavour, Level, Source};
@@ -93,7 +93,7 @@ pub fn document(ctx: &Ctx, app: &App, level: &Level, sha256: &str) -> Result<Doc
 /// The patches of the series, in their order.
 fn patches(ctx: &Ctx, draft: &mut Draft, linux: &str) -> Result<()> {
     for path in Series::read(&ctx.repo)?.files() {
-        let text = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+        let text = fs::read(path)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let patch = draft.add(Package::new("patch", &name, env!("CARGO_PKG_VERSION"), OURS).hashed(&hash(&text)));
         draft.relate(&patch, "PATCH_FOR", linux);

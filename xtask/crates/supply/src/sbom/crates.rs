@@ -30,7 +30,7 @@ pub fn linked(manifest: &Path) -> Result<Vec<Package>> {
     let cargo = cargo.args(["--filter-platform", GUEST_TARGET, "--manifest-path"]).arg(manifest);
     let metadata = process::read(process::without_cargo(&mut cargo.into()))?;
     let lock = manifest.with_file_name("Cargo.lock");
-    let lock_text = std::fs::read_to_string(&lock).with_context(|| format!("reading {}", lock.display()))?;
+    let lock_text = fs_err::read_to_string(&lock)?;
     packages(&metadata, &lock_text).with_context(|| format!("the crates of {}", manifest.display()))
 }
 
