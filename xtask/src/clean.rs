@@ -9,7 +9,7 @@ use ukl_repo::ctx::Ctx;
 
 /// Options of `clean`.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Also remove the downloaded tarballs.
     #[arg(long)]
     all: bool,
@@ -19,7 +19,7 @@ pub struct Args {
 }
 
 /// Runs `clean`; says what it removes. Refuses while another `xtask` is building.
-pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
+pub(crate) fn run(ctx: &Ctx, args: Args) -> Result<()> {
     if let Some(work) = ctx.cache.busy()? {
         return Err(Failure::new(format!("{work} is being worked on"), "end that process or wait for it, then clean"));
     }

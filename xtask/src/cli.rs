@@ -97,7 +97,7 @@ impl Command {
 }
 
 /// Parses the command line and runs what it asks for; a usage error ends the process with status 2.
-pub fn main() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let install = if cli.no_install { Install::Never } else { Install::Auto };
@@ -146,7 +146,7 @@ fn check_names(ctx: &Ctx, command: &str, arguments: &ArgMatches) -> Result<()> {
 
 /// The names of the subcommands, for the check that the documents name no others.
 #[cfg(test)]
-pub fn subcommands() -> Vec<String> {
+pub(crate) fn subcommands() -> Vec<String> {
     Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Every test of the repository: the host's unit and snapshot tests, then the suites that need a machine.
 
-pub mod units;
+pub(crate) mod units;
 
 use anyhow::Result;
 use ukl_host::interrupt;
@@ -14,7 +14,7 @@ use ukl_vmtest::vmtest::{Filter, Part, SUITES, Suite, Tally};
 /// Options of `test`.
 #[derive(clap::Args)]
 #[command(after_help = groups())]
-pub struct Args {
+pub(crate) struct Args {
     /// Only tests whose names contain this, such as `fork`; or begin with it, such as `byb/smp2`; or all of a suite or an
     /// application, such as `redis`.
     #[arg(default_value = "")]
@@ -45,7 +45,7 @@ fn groups() -> String {
 }
 
 /// Every test of a checkout: the unit tests first.
-pub fn parts(repo: &Repo) -> Result<Vec<(Option<&'static Suite>, Part)>> {
+pub(crate) fn parts(repo: &Repo) -> Result<Vec<(Option<&'static Suite>, Part)>> {
     let mut parts = vec![(None, units::part(repo)?)];
     for suite in suites() {
         parts.extend(suite.parts(repo)?.into_iter().map(|part| (Some(suite), part)));
@@ -54,7 +54,7 @@ pub fn parts(repo: &Repo) -> Result<Vec<(Option<&'static Suite>, Part)>> {
 }
 
 /// Runs `test`: a line per test and the sum at the end.
-pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
+pub(crate) fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let parts = parts(&ctx.repo)?;
     let filter = Filter::new(&args.filter, parts.iter().map(|(_, part)| part));
     filter.check(&args.filter, parts.iter().map(|(_, part)| part), args.quick)?;
@@ -63,7 +63,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         return Ok(());
     }
     doctor::prepare(ctx)?;
-    let mut tally = Tally::new();
+    let mut tally = Tally::default();
     for (suite, part) in &parts {
         let wanted = filter.select(part, args.quick);
         if wanted.is_empty() || interrupt::requested() {

@@ -24,7 +24,7 @@ struct Workspace {
 }
 
 /// Every unit and integration test of the workspace; none in the part of a checkout that the flake's checks have.
-pub fn part(repo: &Repo) -> Result<Part> {
+pub(crate) fn part(repo: &Repo) -> Result<Part> {
     let path = repo.root.join("Cargo.toml");
     let mut names = Vec::new();
     for member in members(&path)? {
@@ -72,7 +72,7 @@ fn members(manifest: &Path) -> Result<Vec<String>> {
 }
 
 /// The tests in the sources of a package.
-pub fn names(package: &Path) -> Result<Vec<String>> {
+pub(crate) fn names(package: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     // Below `target` lie the sources of others.
     let ours = walkdir::WalkDir::new(package).sort_by_file_name().into_iter();
@@ -132,7 +132,7 @@ fn functions(module: &[String], text: &str) -> Vec<String> {
 }
 
 /// Runs them all and counts those that are wanted.
-pub fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
+pub(crate) fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
     let sh = process::shell_in(&ctx.repo.root)?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     // Snapshots are compared, never written.

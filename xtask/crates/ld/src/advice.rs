@@ -28,12 +28,12 @@ const ADVICE: &[(&str, &str)] = &[
 ];
 
 /// What to do about the linker's complaints, if we know.
-pub fn advice(complaints: &str) -> Option<&'static str> {
+pub(crate) fn advice(complaints: &str) -> Option<&'static str> {
     ADVICE.iter().find(|(said, _)| complaints.contains(said)).map(|(_, advice)| *advice)
 }
 
 /// Why there is no shared library.
-pub fn shared_library(output: &str) -> String {
+pub(crate) fn shared_library(output: &str) -> String {
     format!(
         "{output} would be a shared library, which nothing can load into a kernel\n next: build without it: {STATIC}"
     )

@@ -62,7 +62,7 @@ const DROPPED_PREFIXES: &[&str] = &[
 const OF_THE_HOST: &[&str] = &["/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64"];
 
 /// The arguments of the program's own link: without the folders of the host's libraries.
-pub fn of_the_program(arguments: &[String]) -> Vec<String> {
+pub(crate) fn of_the_program(arguments: &[String]) -> Vec<String> {
     let host = |argument: &String| {
         // gcc writes `/usr/lib/gcc/x86_64-linux-gnu/12/../../../x86_64-linux-gnu`, which need not be resolved to be known.
         let folder = argument.strip_prefix("-L").map(|folder| folder.trim_end_matches('/'));
@@ -74,12 +74,12 @@ pub fn of_the_program(arguments: &[String]) -> Vec<String> {
 }
 
 /// Whether the link makes a shared library.
-pub fn makes_shared_library(arguments: &[String]) -> bool {
+pub(crate) fn makes_shared_library(arguments: &[String]) -> bool {
     arguments.iter().any(|argument| ["-shared", "-Bshareable"].contains(&argument.as_str()))
 }
 
 /// The output of a link that makes a program; `None` for a partial link or a question (`--version`).
-pub fn program(arguments: &[String]) -> Option<&str> {
+pub(crate) fn program(arguments: &[String]) -> Option<&str> {
     let other = ["-r", "--relocatable", "--version", "-v", "--help"];
     if arguments.iter().any(|argument| other.contains(&argument.as_str())) {
         return None;
@@ -89,13 +89,13 @@ pub fn program(arguments: &[String]) -> Option<&str> {
 }
 
 /// The file that a link is to write.
-pub fn output(arguments: &[String]) -> Option<&str> {
+pub(crate) fn output(arguments: &[String]) -> Option<&str> {
     let place = arguments.iter().position(|argument| argument == "-o")?;
     arguments.get(place + 1).map(String::as_str)
 }
 
 /// The inputs of a final link for the partial one: our libraries in place of the process's, no start files.
-pub fn of_the_object(arguments: &[String], toolchain: &Path) -> Vec<String> {
+pub(crate) fn of_the_object(arguments: &[String], toolchain: &Path) -> Vec<String> {
     let process = format!("{}/linux/", toolchain.display());
     let kernel = format!("{}/ukl/", toolchain.display());
     let mut kept = Vec::new();

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 /// The section's name.
-pub const SECTION: &str = ".ukl.inputs";
+pub(crate) const SECTION: &str = ".ukl.inputs";
 
 /// One piece.
 #[derive(Clone, Debug, PartialEq, Eq)]

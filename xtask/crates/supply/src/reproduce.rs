@@ -192,6 +192,6 @@ fn every_image(ctx: &Ctx, write: bool) -> Result<()> {
             "if the change is meant, `cargo xtask reproduce --manifest --write` records it",
         ));
     }
-    println!("{} programs and images are those of docs/manifest.toml", built.len());
+    println!("{} programs and images are those of docs/manifest.toml", built.outputs());
     Ok(())
 }

@@ -18,7 +18,7 @@ const OWNER_WRITES: u32 = 0o200;
 /// The first copy keeps modification times, which generated files in tarballs rely on. A later change gets the present
 /// time: make must see it also when somebody puts an older version back. `record` remembers what was copied, so files
 /// that the build itself writes over are left alone.
-pub fn sync(source: &Path, work: &Path, record: &Path) -> Result<usize> {
+pub(super) fn sync(source: &Path, work: &Path, record: &Path) -> Result<usize> {
     let first = !record.is_file();
     let old = if first { BTreeMap::new() } else { read(record)? };
     let new = list(source)?;

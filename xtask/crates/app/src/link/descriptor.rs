@@ -17,12 +17,12 @@ const OPTION_BYPASS: u32 = 2;
 const OPTION_SHORTCUT: u32 = 4;
 
 /// The global symbol of an application's descriptor. Application names may have dashes, symbols may not.
-pub fn symbol(app: &str) -> String {
+pub(super) fn symbol(app: &str) -> String {
     format!("ukl_app_{}", app.replace('-', "_"))
 }
 
 /// Assembly text of the descriptor: 96 bytes, aligned to 8, in a section of its own in the kernel half.
-pub fn assembly(app: &str, level: &Level) -> Result<String> {
+pub(super) fn assembly(app: &str, level: &Level) -> Result<String> {
     let name = |text: &str| -> Result<String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         ensure!(

@@ -19,7 +19,7 @@ use xshell::{Shell, cmd};
 
 /// Binds an application's partial link to a level: adds the descriptor and either the stubs of the base path or the names
 /// of the kernel's own entries, audits the result, and hides its symbols from the kernel.
-pub fn level_object(ctx: &Ctx, app: &App, built: &BuiltApp, level: &Level) -> Result<PathBuf> {
+pub(super) fn level_object(ctx: &Ctx, app: &App, built: &BuiltApp, level: &Level) -> Result<PathBuf> {
     let toolchain = toolchain::toolchain(ctx)?;
     let descriptor = descriptor::assembly(&app.name, level)?;
     let exports = ctx.repo.root.join("app-runtime/exports.txt");

@@ -23,7 +23,7 @@ struct Segment {
 }
 
 /// Fails unless the decompressor's copying leaves every segment of this kernel whole.
-pub fn check(vmlinux: &Path) -> Result<()> {
+pub(super) fn check(vmlinux: &Path) -> Result<()> {
     let bytes = fs_err::read(vmlinux)?;
     let segments = read(&bytes).with_context(|| format!("reading the program headers of {}", vmlinux.display()))?;
     in_order(&segments).map_err(|reason| {

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 /// From where on the frame has which size: address and bytes between the stack pointer and the caller's, the return address
 /// included. `None` where the stack pointer is no longer a sum.
-pub type Depths = Vec<(u64, Option<i64>)>;
+pub(super) type Depths = Vec<(u64, Option<i64>)>;
 
 /// On entry there is the return address.
 const ENTRY: i64 = 8;
 
 /// Follows the function's branches from its entry. What no branch reaches (the place behind a jump into the kernel, say) has
 /// the depth of the instruction before it.
-pub fn depths(address: u64, code: &[u8]) -> Depths {
+pub(super) fn depths(address: u64, code: &[u8]) -> Depths {
     let list: Vec<Instruction> = Decoder::with_ip(64, code, address, DecoderOptions::NONE).iter().collect();
     let places: BTreeMap<u64, usize> =
         list.iter().enumerate().map(|(at, instruction)| (instruction.ip(), at)).collect();

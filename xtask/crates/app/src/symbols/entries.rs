@@ -7,7 +7,7 @@ use object::{Object, ObjectSection};
 
 /// Where the caller of an entry is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caller {
+pub(super) enum Caller {
     /// RSP is the application's still or again, with the return address on top.
     OnTop,
     /// RSP is at `pt_regs`, of which the stack pointer counts: the return address is on top of that stack.
@@ -18,14 +18,14 @@ pub enum Caller {
 
 /// An entry, and from which address on its caller is where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(super) struct Entry {
     pub address: u64,
     pub size: u64,
     pub rows: Vec<(u64, Caller)>,
 }
 
 /// The entries of a kernel.
-pub fn entries(elf: &ElfFile64, kernel: &Functions) -> Vec<Entry> {
+pub(super) fn entries(elf: &ElfFile64, kernel: &Functions) -> Vec<Entry> {
     let code = |function: &Function| {
         let data = |section: object::read::elf::ElfSection64<'_, '_>| {
             section.data_range(function.address, function.size).ok()?.map(<[u8]>::to_vec)

@@ -24,7 +24,7 @@ const KEPT: [(Register, i64); 6] =
 const ON_ENTRY: CallFrameInstruction = CallFrameInstruction::Cfa(X86_64::RSP, 8);
 
 /// The content of `.debug_frame`.
-pub fn debug_frame(program: &Program) -> Result<Vec<u8>> {
+pub(super) fn debug_frame(program: &Program) -> Result<Vec<u8>> {
     let mut table = FrameTable::default();
     let functions = table.add_cie(common());
     for (address, depths) in program.frames.computed() {

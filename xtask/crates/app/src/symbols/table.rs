@@ -9,7 +9,7 @@ use gimli::{
 use std::collections::BTreeMap;
 
 /// The registers that a caller may have kept, by their numbers in DWARF, and the instruction pointer behind them.
-pub const REGISTERS: usize = 17;
+pub(super) const REGISTERS: usize = 17;
 /// The numbers of the two that every frame has.
 pub const RSP: usize = 7;
 pub const RIP: usize = 16;

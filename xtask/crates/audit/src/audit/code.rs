@@ -11,12 +11,12 @@ use object::{Endianness, Object, ObjectSection, ObjectSymbol, SectionFlags, Symb
 type Section<'data, 'file> = ElfSection64<'data, 'file, Endianness>;
 
 /// Whether a section is code.
-pub fn is_text(section: &Section) -> bool {
+pub(super) fn is_text(section: &Section) -> bool {
     matches!(section.flags(), SectionFlags::Elf { sh_flags } if sh_flags & u64::from(object::elf::SHF_EXECINSTR) != 0)
 }
 
 /// `function+0x12`, or `.section+0x12` where no function is.
-pub fn place(file: &ElfFile64, section: &Section, offset: u64) -> Place {
+pub(super) fn place(file: &ElfFile64, section: &Section, offset: u64) -> Place {
     let section_name = section.name().unwrap_or("?");
     let holder = file
         .symbols()
@@ -32,7 +32,7 @@ pub fn place(file: &ElfFile64, section: &Section, offset: u64) -> Place {
 }
 
 /// Decodes every code section, function by function; a function starts at each symbol.
-pub fn check(file: &ElfFile64) -> Result<Vec<Finding>> {
+pub(super) fn check(file: &ElfFile64) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for section in file.sections().filter(is_text) {
         let data = section.data()?;

@@ -8,7 +8,7 @@ use object::read::elf::{ElfFile64, ElfSection64};
 use object::{Endianness, Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget, SectionKind};
 
 /// Checks the relocations of every section that will be in memory.
-pub fn check(file: &ElfFile64) -> Result<Vec<Finding>> {
+pub(super) fn check(file: &ElfFile64) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for section in file.sections().filter(|section| loaded(section.kind())) {
         for (offset, relocation) in section.relocations() {

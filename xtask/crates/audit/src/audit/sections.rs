@@ -9,10 +9,10 @@ use object::{Object, ObjectSection, ObjectSymbol, SectionFlags};
 /// Data and bss start at 4 MiB. Code reaches 2 GiB ahead with RIP-relative addresses, modulo 2^64: from 0xffffffff81c00000,
 /// where an application's text begins behind the kernel's own, that is address 28 MiB. The kernel's link has the last word,
 /// because the size of the kernel's text varies.
-pub const REACH_BYTES: u64 = 24 << 20;
+pub(super) const REACH_BYTES: u64 = 24 << 20;
 
 /// Checks every section.
-pub fn check(file: &ElfFile64) -> Result<Vec<Finding>> {
+pub(super) fn check(file: &ElfFile64) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     // What ukl-ld has linked; what a compiler makes has other names still.
     let linked = file.section_by_name(".ukl.text").is_some();

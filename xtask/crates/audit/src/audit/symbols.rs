@@ -23,7 +23,7 @@ const BOUND_BY_LINK: &[&str] = &[
 const OF_THE_LINKER: &str = "_GLOBAL_OFFSET_TABLE_";
 
 /// Undefined symbols that are not in the list, each with the first place that refers to it.
-pub fn check(file: &ElfFile64, exports: &str) -> Result<Vec<Finding>> {
+pub(super) fn check(file: &ElfFile64, exports: &str) -> Result<Vec<Finding>> {
     let offered: Vec<&str> =
         exports.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     let users = first_users(file);

@@ -14,7 +14,7 @@ use ukl_vm::qemu::Accelerator;
 
 /// Boots each level under an instruction counter, prints the table, and judges it by the rules of bench.toml. `levels` are
 /// those that were asked for; rules about others are left alone.
-pub fn run(ctx: &Ctx, app: &App, rules: &Rules, levels: Option<&[Level]>, outcome: &mut Outcome) -> Result<()> {
+pub(super) fn run(ctx: &Ctx, app: &App, rules: &Rules, levels: Option<&[Level]>, outcome: &mut Outcome) -> Result<()> {
     let (levels, left_out) = match levels {
         None => (measure::levels(&ctx.repo, app)?, LeftOut::new()),
         Some(levels) => {

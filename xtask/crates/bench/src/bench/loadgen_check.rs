@@ -23,7 +23,7 @@ const CONNECTIONS: u32 = 50;
 const REQUESTS: u32 = 10_000;
 
 /// Boots the server and has both measure it in turns; prints the table, and fails when they are further apart than 5 %.
-pub fn run(ctx: &Ctx, app: &App, settings: &Requests, level: &Level) -> Result<()> {
+pub(super) fn run(ctx: &Ctx, app: &App, settings: &Requests, level: &Level) -> Result<()> {
     let (benchmark, program) = (app::build_tool(ctx, app, TOOL)?, load_generator(ctx)?);
     let mut plan = run::plan(ctx, app, level, settings.arguments.as_deref())?;
     let host = net::free_port()?;

@@ -10,7 +10,7 @@ use ukl_vm::qemu::Accelerator;
 
 /// What is measured of a server.
 #[derive(Clone, Debug)]
-pub struct Choice<'a> {
+pub(super) struct Choice<'a> {
     pub app: &'a App,
     pub settings: &'a Requests,
     pub levels: Vec<Level>,
@@ -24,7 +24,7 @@ pub struct Choice<'a> {
 
 impl<'a> Choice<'a> {
     /// Those levels, or the ones that the application's order names.
-    pub fn new(ctx: &Ctx, app: &'a App, settings: &'a Requests, levels: Option<&[Level]>) -> Result<Self> {
+    pub(super) fn new(ctx: &Ctx, app: &'a App, settings: &'a Requests, levels: Option<&[Level]>) -> Result<Self> {
         let levels = match levels {
             Some(levels) => levels.to_vec(),
             None => settings.order.levels.iter().map(|name| ctx.repo.level(name)).collect::<Result<_>>()?,
@@ -34,7 +34,7 @@ impl<'a> Choice<'a> {
 }
 
 /// Counts, measures, and prints the tables.
-pub fn run(ctx: &Ctx, choice: &Choice, outcome: &mut Outcome) -> Result<()> {
+pub(super) fn run(ctx: &Ctx, choice: &Choice, outcome: &mut Outcome) -> Result<()> {
     let Choice { app, settings, levels, profile, .. } = choice;
     let order = Order { app, levels, requests: settings, profile: *profile, prelude: "" };
     let rows = counting::run(ctx, &order)?;
@@ -50,7 +50,7 @@ pub fn run(ctx: &Ctx, choice: &Choice, outcome: &mut Outcome) -> Result<()> {
 }
 
 /// What tells a load from others, as parameters.
-pub fn with_load(sample: Sample, settings: &Requests, command: &str) -> Sample {
+pub(super) fn with_load(sample: Sample, settings: &Requests, command: &str) -> Sample {
     sample
         .with("command", command)
         .with("connections", u64::from(settings.connections))

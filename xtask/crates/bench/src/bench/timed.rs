@@ -43,7 +43,7 @@ struct Measured {
 
 /// Measures and prints. A change of the host's speed meets every level alike: each round measures all of them, and begins
 /// with another one.
-pub fn run(ctx: &Ctx, choice: &Choice, outcome: &mut Outcome) -> Result<()> {
+pub(super) fn run(ctx: &Ctx, choice: &Choice, outcome: &mut Outcome) -> Result<()> {
     let Choice { app, settings, rounds, .. } = choice;
     let program = load_generator(ctx)?;
     let plan = |level| Ok((level, Server::plan(ctx, choice, level, &program)?));
@@ -81,7 +81,7 @@ pub fn run(ctx: &Ctx, choice: &Choice, outcome: &mut Outcome) -> Result<()> {
 }
 
 /// What the guest of this server says of itself.
-pub fn guest(ctx: &Ctx, choice: &Choice) -> Result<Guest> {
+pub(super) fn guest(ctx: &Ctx, choice: &Choice) -> Result<Guest> {
     let level = choice.levels.first().context("no level was named")?;
     let mut server = Server::boot(ctx, &Server::plan(ctx, choice, level, &load_generator(ctx)?)?)?;
     let guest = server.guest()?;

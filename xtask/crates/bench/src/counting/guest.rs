@@ -25,7 +25,7 @@ const END_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What is run.
 #[derive(Clone, Copy, Debug)]
-pub struct Run<'a> {
+pub(super) struct Run<'a> {
     pub order: &'a Order<'a>,
     pub level: &'a Level,
     pub request: &'a str,
@@ -35,7 +35,7 @@ pub struct Run<'a> {
 }
 
 /// A machine with everything that it needs.
-pub struct Prepared {
+pub(super) struct Prepared {
     plan: Plan,
     counter: Counter,
     /// What the counter must know, and what it will write.
@@ -43,7 +43,7 @@ pub struct Prepared {
 }
 
 /// Builds what is missing.
-pub fn prepare(ctx: &Ctx, run: &Run) -> Result<Prepared> {
+pub(super) fn prepare(ctx: &Ctx, run: &Run) -> Result<Prepared> {
     let (app, requests) = (run.order.app, run.order.requests);
     let program = std::fs::read(run.load_generator);
     let program = program.with_context(|| format!("reading {}", run.load_generator.display()))?;
@@ -69,7 +69,7 @@ pub fn prepare(ctx: &Ctx, run: &Run) -> Result<Prepared> {
 }
 
 /// Boots the machine and returns what was counted.
-pub fn run(ctx: &Ctx, prepared: &Prepared) -> Result<Report> {
+pub(super) fn run(ctx: &Ctx, prepared: &Prepared) -> Result<Report> {
     let Prepared { plan, counter, .. } = prepared;
     let mut vm = Vm::boot(ctx, plan)?;
     vm.wait_for("the load generator to end", DEADLINE, |mark| matches!(mark, Mark::Load(_)))?;

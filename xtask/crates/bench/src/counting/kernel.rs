@@ -25,7 +25,7 @@ const FAULTS: [&str; 8] = [
 const SOFTIRQS: &str = "handle_softirqs";
 
 /// What the counter must know of this image; with the functions if a profile is wanted.
-pub fn spec(vmlinux: &Path, profile: bool) -> Result<Spec> {
+pub(super) fn spec(vmlinux: &Path, profile: bool) -> Result<Spec> {
     let bytes = std::fs::read(vmlinux).with_context(|| format!("reading {}", vmlinux.display()))?;
     let file = ElfFile64::parse(bytes.as_slice()).with_context(|| format!("reading {}", vmlinux.display()))?;
     let mut image = Image { file, symbols: BTreeMap::new() };

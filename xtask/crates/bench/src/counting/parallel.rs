@@ -5,7 +5,11 @@ use std::sync::Mutex;
 
 /// Does the work for each item, at most so many at once, and returns the results in the order of the items. After a
 /// failure no further item is begun; of several failures the first item's is returned.
-pub fn each<T: Sync, R: Send>(items: &[T], at_once: usize, work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+pub(super) fn each<T: Sync, R: Send>(
+    items: &[T],
+    at_once: usize,
+    work: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
     let queue = Mutex::new((items.iter().enumerate(), Vec::new(), false));
     let next = || {
         let mut queue = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -7,7 +7,7 @@ use std::fmt::Write;
 const SHOWN: usize = 60;
 
 /// The functions with the most instructions per request.
-pub fn text(row: &Row) -> String {
+pub(super) fn text(row: &Row) -> String {
     let figures = &row.figures;
     let mut functions: Vec<_> = figures.functions.iter().collect();
     functions.sort_by_key(|function| std::cmp::Reverse(function.instructions.total()));

@@ -142,8 +142,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_benchmark_of_calls_has_no_requests() {
-    }
+    fn a_benchmark_of_calls_has_no_requests() {}
 
     #[test]
     fn wrong_values_are_named() {

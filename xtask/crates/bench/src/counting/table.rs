@@ -4,7 +4,7 @@ use super::Row;
 use ukl_host::columns;
 
 /// A row per kind of request and level; each figure is per request.
-pub fn table(rows: &[Row]) -> String {
+pub(super) fn table(rows: &[Row]) -> String {
     let heads = [
         "request",
         "level",

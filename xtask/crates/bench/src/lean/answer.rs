@@ -18,14 +18,14 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A question and how its answer begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Question {
+pub(super) struct Question {
     ask: &'static [u8],
     answer: &'static [u8],
 }
 
 impl Question {
     /// The shortest one in the protocol of `[requests]`.
-    pub fn of(requests: &Requests) -> Result<Self> {
+    pub(super) fn of(requests: &Requests) -> Result<Self> {
         match requests.protocol.as_str() {
             "redis" => Ok(Question { ask: b"PING\r\n", answer: b"+PONG\r\n" }),
             "memcached" => Ok(Question { ask: b"version\r\n", answer: b"VERSION " }),
@@ -65,7 +65,7 @@ impl Asked {
 
 /// The time from `start` to the first answer; `none` when there is none by the deadline. `check` is asked now and then and
 /// may end the wait.
-pub fn first(
+pub(super) fn first(
     start: Instant,
     port: u16,
     question: Question,

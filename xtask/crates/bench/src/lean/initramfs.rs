@@ -17,7 +17,13 @@ const DEVICES: [(&str, (u32, u32)); 6] =
     [("console", (5, 1)), ("null", (1, 3)), ("zero", (1, 5)), ("random", (1, 8)), ("urandom", (1, 9)), ("tty", (5, 0))];
 
 /// The archive for `app` at `level` with these arguments; `beside` is a shell script to be run beside it.
-pub fn build(ctx: &Ctx, app: &App, level: &Level, arguments: &[String], beside: Option<&str>) -> Result<PathBuf> {
+pub(super) fn build(
+    ctx: &Ctx,
+    app: &App,
+    level: &Level,
+    arguments: &[String],
+    beside: Option<&str>,
+) -> Result<PathBuf> {
     let (busybox, first) = (busybox::busybox(ctx)?, first(ctx)?);
     let program = app.program_name()?;
     let lines = lines(&format!("/usr/bin/{program}"), arguments)?;
@@ -93,7 +99,7 @@ fn first(ctx: &Ctx) -> Result<PathBuf> {
 }
 
 /// A program without symbols: nobody looks into it here, and it would fill the guest's memory.
-pub fn stripped(program: &Path) -> Result<Vec<u8>> {
+pub(super) fn stripped(program: &Path) -> Result<Vec<u8>> {
     let scratch = tempfile::tempdir().context("making a directory for the stripped program")?;
     let copy = scratch.path().join("program");
     let mut objcopy = Command::new("objcopy");

@@ -11,7 +11,7 @@ const MIN_INSTRUCTIONS: u64 = 100_000;
 /// The instructions of a boot up to the first process, and of the dearest initialisation functions. The console's own, some
 /// thousand a line, are among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Phases {
+pub(super) struct Phases {
     /// Up to the first initialisation function, and up to the first process.
     pub marks: Vec<(&'static str, u64)>,
     /// Name and instructions, the dearest first.
@@ -20,7 +20,7 @@ pub struct Phases {
 
 impl Phases {
     /// From what the console printed, with names for addresses.
-    pub fn new(console: &str, symbols: &BTreeMap<u64, String>) -> Self {
+    pub(super) fn new(console: &str, symbols: &BTreeMap<u64, String>) -> Self {
         let times: Vec<(u64, &str)> = console.lines().filter_map(timed).collect();
         let first = |words: &str| times.iter().find(|(_, text)| text.starts_with(words)).map(|(time, _)| *time);
         let known = [("up to the first initcall", first("calling ")), ("up to the first process", first("Run /init"))];
@@ -32,7 +32,7 @@ impl Phases {
     }
 
     /// A table in millions of instructions.
-    pub fn table(&self) -> String {
+    pub(super) fn table(&self) -> String {
         let millions = |instructions: u64| instructions as f64 / 1e6;
         let mut text = String::new();
         for (name, instructions) in &self.marks {
@@ -46,7 +46,7 @@ impl Phases {
 }
 
 /// The functions of an image by address.
-pub fn symbols(vmlinux: &Path) -> Result<BTreeMap<u64, String>> {
+pub(super) fn symbols(vmlinux: &Path) -> Result<BTreeMap<u64, String>> {
     let bytes = std::fs::read(vmlinux).with_context(|| format!("reading {}", vmlinux.display()))?;
     let file = object::File::parse(bytes.as_slice()).with_context(|| format!("reading {}", vmlinux.display()))?;
     let functions = file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text);

@@ -19,7 +19,7 @@ const SHOWN: usize = 16;
 
 /// What is booted, and the same compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
+pub(super) struct Sizes {
     /// As QEMU loads it.
     pub vmlinux: u64,
     pub initramfs: u64,
@@ -30,7 +30,7 @@ pub struct Sizes {
 
 impl Sizes {
     /// Reads the files of an image.
-    pub fn of(image: &Image) -> Result<Self> {
+    pub(super) fn of(image: &Image) -> Result<Self> {
         let size = |path: &Path| -> Result<u64> { Ok(read(path)?.len() as u64) };
         let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
         gzip.write_all(&read(&image.initramfs)?).context("compressing the initramfs")?;
@@ -43,12 +43,12 @@ impl Sizes {
     }
 
     /// What one ships.
-    pub fn compressed(&self) -> u64 {
+    pub(super) fn compressed(&self) -> u64 {
         self.bzimage + self.initramfs_gzip
     }
 
     /// Names for the record and values; `compressed` is the sum of the two parts before it.
-    pub fn parts(&self) -> [(&'static str, u64); 5] {
+    pub(super) fn parts(&self) -> [(&'static str, u64); 5] {
         [
             ("vmlinux", self.vmlinux),
             ("initramfs", self.initramfs),
@@ -61,7 +61,7 @@ impl Sizes {
 
 /// What the loaded image consists of, the largest first, uncompressed: its sections, the application's part of the text by
 /// itself, and the kernel's objects by folder.
-pub fn listing(ctx: &Ctx, image: &Image) -> Result<String> {
+pub(super) fn listing(ctx: &Ctx, image: &Image) -> Result<String> {
     let objects = kernel::kernel(ctx, image.level.kernel, Footing::Lean)?.output;
     let mut text = "sections\n".to_owned();
     text += &table(sections(&image.symbols)?, usize::MAX);

@@ -8,7 +8,7 @@ use ukl_report::stats;
 type Levels<'a> = Vec<(&'a str, Vec<f64>)>;
 
 /// A line for each metric, set of parameters and level: the smallest value, the median, and the interval around it.
-pub fn table(samples: &[Sample]) -> String {
+pub(super) fn table(samples: &[Sample]) -> String {
     let mut groups: BTreeMap<(Metric, &Parameters), Levels> = BTreeMap::new();
     for sample in samples {
         // Levels stay in the order in which they were asked for.

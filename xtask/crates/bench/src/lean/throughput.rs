@@ -6,14 +6,14 @@ use ukl_host::failure::Failure;
 use ukl_loadgen::{Amount, Protocol, Ratio, Settings, Workload};
 
 /// Those of the peers' table; more than these overflow the user network's backlog.
-pub const CONNECTIONS: u32 = 50;
+pub(super) const CONNECTIONS: u32 = 50;
 /// Time between two connections, for the same reason.
 const CONNECT_PACE_MS: u64 = 50;
 /// How long requests are counted.
 const MEASURED_S: f64 = 3.0;
 
 /// Requests per second of one kind, `GETS:SETS`.
-pub fn measure(guest: &mut Guest, image: &Image, ratio: &str) -> Result<f64> {
+pub(super) fn measure(guest: &mut Guest, image: &Image, ratio: &str) -> Result<f64> {
     let requests = &image.requests;
     let protocol = match requests.protocol.as_str() {
         "memcached" => Protocol::Memcached,

@@ -16,14 +16,14 @@ struct Picture {
 }
 
 /// A level's picture: the application's functions, and in another colour those of the kernel that they call.
-pub fn picture(ctx: &Ctx, app: &str, load: &Load, profile: &Profile) -> Result<Vec<u8>> {
+pub(super) fn picture(ctx: &Ctx, app: &str, load: &Load, profile: &Profile) -> Result<Vec<u8>> {
     let lines = profile.stacks.lines().into_iter().map(|(stack, count)| format!("{stack} {count}")).collect();
     let title = format!("{app} at level {}", profile.level);
     draw(ctx, &Picture { title, subtitle: load.summary(), lines, difference: false })
 }
 
 /// What the first level does less or more than the second: the width is the first one's, red what it has more of.
-pub fn difference(ctx: &Ctx, app: &str, load: &Load, first: &Profile, second: &Profile) -> Result<Vec<u8>> {
+pub(super) fn difference(ctx: &Ctx, app: &str, load: &Load, first: &Profile, second: &Profile) -> Result<Vec<u8>> {
     let (now, before) = (first.stacks.lines(), second.stacks.lines());
     let all: BTreeSet<_> = now.keys().chain(before.keys()).collect();
     let count = |lines: &BTreeMap<String, usize>, stack| lines.get(stack).copied().unwrap_or(0);

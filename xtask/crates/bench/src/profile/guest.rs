@@ -19,7 +19,7 @@ use ukl_vm::vm::{Vm, disk};
 
 /// Each instruction advances the clock by a nanosecond, so this is one sample in that many instructions. A prime number, which
 /// nothing periodic has for a factor.
-pub const PERIOD_NS: u32 = 99_991;
+pub(super) const PERIOD_NS: u32 = 99_991;
 /// As much of the application's stack as a sample holds: Redis has an array of 16 KiB on it while it answers at length.
 const STACK_BYTES: u32 = 20480;
 /// Room for a buffer that holds all samples, so that none is lost while the server runs instead of perf.

@@ -8,6 +8,6 @@ use ukl_host::process;
 use ukl_repo::ctx::Ctx;
 
 /// What it prints when it is given a file.
-pub fn output(ctx: &Ctx, command: &str, file: &Path) -> Result<Vec<u8>> {
+pub(super) fn output(ctx: &Ctx, command: &str, file: &Path) -> Result<Vec<u8>> {
     process::output(Command::new(host_program(ctx, "ukl-profile")?).arg(command).arg(file))
 }

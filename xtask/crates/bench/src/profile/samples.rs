@@ -24,7 +24,7 @@ pub struct Sample {
 }
 
 /// Reads all samples of perf's file.
-pub fn read(ctx: &Ctx, path: &Path) -> Result<Vec<Sample>> {
+pub(super) fn read(ctx: &Ctx, path: &Path) -> Result<Vec<Sample>> {
     let printed = program::output(ctx, "samples", path)?;
     parse(&printed).with_context(|| format!("reading the samples in {}", path.display()))
 }

@@ -3,14 +3,14 @@
 use ukl_repo::config::{App, Level, Ready};
 
 /// Where an application's program lies in Debian, without a slash at its beginning.
-pub const PROGRAMS: &str = "opt/ukl";
+pub(super) const PROGRAMS: &str = "opt/ukl";
 
 /// How long an application may take to listen, and to save its data when it is stopped.
 const START_TIMEOUT_S: u32 = 300;
 const STOP_TIMEOUT_S: u32 = 100;
 
 /// The unit's file. `first` says whether the machine is up for this one, or it runs beside another.
-pub fn unit(app: &App, level: &Level, program: &str, arguments: &[String], first: bool) -> String {
+pub(super) fn unit(app: &App, level: &Level, program: &str, arguments: &[String], first: bool) -> String {
     let words = std::iter::once(format!("/{PROGRAMS}/{program}")).chain(arguments.iter().map(|word| quoted(word)));
     let command = words.collect::<Vec<_>>().join(" ");
     let name = &app.name;

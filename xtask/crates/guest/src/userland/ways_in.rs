@@ -10,8 +10,8 @@ use ukl_vm::net::{self, Forward};
 use ukl_vm::vm::Plan;
 
 /// Where sshd and the ordinary Redis listen in the guest; the latter leaves its own port to the application.
-pub const SSH_PORT: u16 = 22;
-pub const NEIGHBOUR_PORT: u16 = 6380;
+pub(super) const SSH_PORT: u16 = 22;
+pub(super) const NEIGHBOUR_PORT: u16 = 6380;
 /// Between two attempts to log in.
 const LOGIN_PERIOD: Duration = Duration::from_secs(1);
 

@@ -10,7 +10,7 @@ const PUNCTUATION: &str = "/-_.+@~";
 
 /// Refuses a path that make, the shell or a gcc specs file would take apart: kbuild stops at blanks and colons, and so
 /// does the build system of every second application.
-pub fn check_name(path: &Path) -> Result<()> {
+pub(super) fn check_name(path: &Path) -> Result<()> {
     let odd = match path.to_str() {
         None => Some('\u{fffd}'),
         Some(text) => text.chars().find(|c| !c.is_alphanumeric() && !PUNCTUATION.contains(*c)),
@@ -26,7 +26,7 @@ pub fn check_name(path: &Path) -> Result<()> {
 }
 
 /// Fails when this user may not make files in the folder.
-pub fn check_access(dir: &Path) -> std::io::Result<()> {
+pub(super) fn check_access(dir: &Path) -> std::io::Result<()> {
     Ok(access(dir, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 

@@ -5,7 +5,7 @@ use anyhow::{Result, bail, ensure};
 use ukl_kernel::patches;
 
 /// One thing that is broken.
-pub struct Control {
+pub(super) struct Control {
     pub name: &'static str,
     file: &'static str,
     change: fn(&str) -> String,
@@ -16,7 +16,7 @@ pub struct Control {
 }
 
 /// All of them.
-pub const ALL: &[Control] = &[
+pub(super) const ALL: &[Control] = &[
     Control {
         name: "forgotten-input",
         file: "kernel/default.nix",
@@ -54,7 +54,7 @@ pub const ALL: &[Control] = &[
 
 impl Control {
     /// Succeeds when the build fails for the reason that it has to.
-    pub fn fails(&self, nix: &Nix) -> Result<String> {
+    pub(super) fn fails(&self, nix: &Nix) -> Result<String> {
         let changed = nix.changed(self.file, self.change)?;
         match nix.build(&changed, &format!("packages.x86_64-linux.{}", self.output)) {
             Ok(path) => bail!("{} was built all the same: {}", self.output, path.display()),

@@ -16,7 +16,7 @@ const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
 const LOADER: &str = "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2";
 
 /// The folder of the programs, made the first time below `work`. It knows its place.
-pub fn nix(ctx: &Ctx, work: &Path) -> Result<PathBuf> {
+pub(super) fn nix(ctx: &Ctx, work: &Path) -> Result<PathBuf> {
     let key = Key::new("nix-v1").str(SUITE).str(&work.to_string_lossy());
     let system = work.join(format!("nix-{key}"));
     let bin = system.join("usr/bin");

@@ -11,7 +11,7 @@ use xshell::{Shell, cmd};
 const LINTERS: [(&str, &str, &str); 2] = [("nixfmt_rs", "0.5.3", "nixfmt"), ("deadnix", "1.3.1", "deadnix")];
 
 /// Every Nix file is as nixfmt writes it; a file that is not is noticed.
-pub fn format(ctx: &Ctx) -> Result<String> {
+pub(super) fn format(ctx: &Ctx) -> Result<String> {
     let (sh, nixfmt) = (Shell::new()?, program(ctx, 0)?);
     let files = files(ctx)?;
     process::read(cmd!(sh, "{nixfmt} --check").args(&files))?;
@@ -24,7 +24,7 @@ pub fn format(ctx: &Ctx) -> Result<String> {
 }
 
 /// No binding that nobody uses; one is noticed.
-pub fn dead_code(ctx: &Ctx) -> Result<String> {
+pub(super) fn dead_code(ctx: &Ctx) -> Result<String> {
     let (sh, deadnix) = (Shell::new()?, program(ctx, 1)?);
     let files = files(ctx)?;
     process::read(cmd!(sh, "{deadnix} --fail").args(&files))?;

@@ -27,7 +27,7 @@ const AS_NOBODY: &str = "mount --bind \"$1\" \"$2\" && shift 2 && \
 
 /// What runs Nix, and where.
 #[derive(Debug)]
-pub struct Nix {
+pub(super) struct Nix {
     /// The folder of the programs.
     bin: PathBuf,
     /// Store, state, copies of the checkout.
@@ -41,7 +41,7 @@ pub struct Nix {
 
 impl Nix {
     /// Everything in place: Nix itself, its folders and settings, the tarballs and crates, a fresh copy of the checkout.
-    pub fn prepare(ctx: &Ctx) -> Result<Self> {
+    pub(super) fn prepare(ctx: &Ctx) -> Result<Self> {
         let user = rustix::process::geteuid();
         let work = work_folder(user.as_raw())?;
         let lock = ctx.cache.lock("nix-work")?;
@@ -69,12 +69,12 @@ impl Nix {
         Ok(nix)
     }
 
-    pub fn checkout(&self) -> &Path {
+    pub(super) fn checkout(&self) -> &Path {
         &self.checkout
     }
 
     /// An empty folder beside the checkout, readable by everybody.
-    pub fn folder(&self, name: &str) -> Result<PathBuf> {
+    pub(super) fn folder(&self, name: &str) -> Result<PathBuf> {
         let folder = self.work.join(name);
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
@@ -131,7 +131,7 @@ impl Nix {
     }
 
     /// A copy of the checkout in which one file is different.
-    pub fn changed(&self, file: &str, change: impl Fn(&str) -> String) -> Result<PathBuf> {
+    pub(super) fn changed(&self, file: &str, change: impl Fn(&str) -> String) -> Result<PathBuf> {
         let copy = self.work.join("changed");
         repo::copy_tree(&self.checkout, &copy)?;
         let path = copy.join(file);
@@ -146,7 +146,7 @@ impl Nix {
     }
 
     /// `nix WORDS`; its standard output.
-    pub fn plain(&self, words: &[&str]) -> Result<String> {
+    pub(super) fn plain(&self, words: &[&str]) -> Result<String> {
         self.run(words, &words.join(" "))
     }
 
@@ -167,7 +167,7 @@ impl Nix {
     }
 
     /// `nix WORDS` in the copy of the checkout, with this process's standard streams.
-    pub fn interactively(&self, words: &[&str]) -> Result<()> {
+    pub(super) fn interactively(&self, words: &[&str]) -> Result<()> {
         let mut command = self.command(&self.checkout, words)?;
         let status = process::die_with_parent(&mut command).status().context("starting nix")?;
         if !status.success() {
@@ -209,12 +209,12 @@ impl Nix {
     }
 
     /// The options that take a checkout's stand-in for the inputs, without the network.
-    pub fn overrides(&self, checkout: &Path) -> Vec<String> {
+    pub(super) fn overrides(&self, checkout: &Path) -> Vec<String> {
         self.overrides_by(checkout, |_| None)
     }
 
     /// The same with a folder for the inputs for which there is one.
-    pub fn overrides_by(&self, checkout: &Path, tree: impl Fn(&str) -> Option<PathBuf>) -> Vec<String> {
+    pub(super) fn overrides_by(&self, checkout: &Path, tree: impl Fn(&str) -> Option<PathBuf>) -> Vec<String> {
         let standin = checkout.join("nixos-tests/standin");
         let input = |name: &str| {
             let path = tree(name).unwrap_or_else(|| standin.clone());
@@ -225,7 +225,7 @@ impl Nix {
     }
 
     /// `nix COMMAND path:CHECKOUT#OUTPUT` with the inputs overridden; the output may be followed by arguments.
-    pub fn flake(&self, checkout: &Path, command: &[&str], output: &str) -> Result<String> {
+    pub(super) fn flake(&self, checkout: &Path, command: &[&str], output: &str) -> Result<String> {
         let options = self.overrides(checkout);
         let mut words: Vec<&str> = command.to_vec();
         words.extend(options.iter().map(String::as_str));
@@ -239,12 +239,12 @@ impl Nix {
     }
 
     /// What a function makes of an output, as JSON.
-    pub fn eval(&self, output: &str, function: &str) -> Result<String> {
+    pub(super) fn eval(&self, output: &str, function: &str) -> Result<String> {
         self.flake(&self.checkout, &["eval", "--json", "--apply", function], output)
     }
 
     /// Builds an output; where it is.
-    pub fn build(&self, checkout: &Path, output: &str) -> Result<PathBuf> {
+    pub(super) fn build(&self, checkout: &Path, output: &str) -> Result<PathBuf> {
         let printed = self.flake(checkout, &["build", "--no-link", "--print-out-paths"], output)?;
         Ok(printed.lines().next().context("`nix build` named no path")?.into())
     }

@@ -24,7 +24,7 @@ const FLAKE: &str = r#"{
 "#;
 
 /// Builds its image at level `byb` and boots it.
-pub fn program(nix: &Nix) -> Result<String> {
+pub(super) fn program(nix: &Nix) -> Result<String> {
     let folder = nix.folder("own")?;
     let source = folder.join("source");
     fs::create_dir_all(&source)?;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// What every command may name.
-pub const FOR_ALL: &[&str] = &["cc", "ar", "cargo", "jobs", "source"];
+pub(super) const FOR_ALL: &[&str] = &["cc", "ar", "cargo", "jobs", "source"];
 
 /// Commands that run one after the other, each a program with its arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -6,8 +6,8 @@
 mod bars;
 mod curve;
 
-pub use bars::bars;
-pub use curve::{Axis, Line, curve};
+pub(super) use bars::bars;
+pub(super) use curve::{Axis, Line, curve};
 
 use super::levels::COLOURS;
 use anyhow::Result;
@@ -54,7 +54,7 @@ fn ceiling(values: impl Iterator<Item = f64>, room: f64) -> f64 {
 }
 
 /// A number for people: three or four significant digits, thousands as k, M and G.
-pub fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     let (scaled, suffix) = match value.abs() {
         size if size >= 1e9 => (value / 1e9, " G"),
         size if size >= 1e6 => (value / 1e6, " M"),

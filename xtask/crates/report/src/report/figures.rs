@@ -13,7 +13,7 @@ const BAR_PERCENTILE: f64 = 99.0;
 
 /// A drawing with its caption.
 #[derive(Clone, Debug)]
-pub struct Figure {
+pub(super) struct Figure {
     pub app: String,
     pub title: String,
     pub detail: String,
@@ -35,7 +35,7 @@ const RANGES: [Range; 3] = [
 ];
 
 /// Everything there is to draw: each application's bars first.
-pub fn figures(groups: &[Group]) -> Result<Vec<Figure>> {
+pub(super) fn figures(groups: &[Group]) -> Result<Vec<Figure>> {
     // The smallest of a program's batches is in the tables; what is drawn is the middle one.
     let mut drawn: Vec<&Group> = groups.iter().filter(|group| !group.is_minimum()).collect();
     drawn.sort_by_key(|group| (group.subject.metric, group.subject.without("scope"), scope_rank(group)));

@@ -8,7 +8,7 @@ use ukl_repo::config::REFERENCE_LEVEL;
 
 /// What is measured, without the level.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Subject {
+pub(super) struct Subject {
     pub app: String,
     pub metric: Metric,
     pub parameters: Parameters,
@@ -17,14 +17,14 @@ pub struct Subject {
 
 /// Everything that was measured of one subject.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Group {
+pub(super) struct Group {
     pub subject: Subject,
     pub levels: Vec<LevelValues>,
 }
 
 /// The values of one level in the order of the rounds.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LevelValues {
+pub(super) struct LevelValues {
     pub level: String,
     /// Its place and colour in every figure.
     pub rank: usize,
@@ -36,7 +36,7 @@ pub struct LevelValues {
 type Rounds = Vec<(u32, f64)>;
 
 /// The record's groups, ordered by application, metric and parameters, each with its levels in the report's order.
-pub fn groups(record: &Record, legend: &Legend) -> Vec<Group> {
+pub(super) fn groups(record: &Record, legend: &Legend) -> Vec<Group> {
     let mut found: BTreeMap<Subject, BTreeMap<(usize, String), Rounds>> = BTreeMap::new();
     for sample in &record.samples {
         let subject = Subject {
@@ -61,30 +61,30 @@ pub fn groups(record: &Record, legend: &Legend) -> Vec<Group> {
 
 impl Group {
     /// The median at a level.
-    pub fn median(&self, level: &str) -> Option<f64> {
+    pub(super) fn median(&self, level: &str) -> Option<f64> {
         self.levels.iter().find(|values| values.level == level).map(|values| values.summary.median)
     }
 
     /// The median at a level against the one at `linux`.
-    pub fn ratio(&self, level: &str) -> Option<f64> {
+    pub(super) fn ratio(&self, level: &str) -> Option<f64> {
         let reference = self.median(REFERENCE_LEVEL).filter(|reference| *reference > 0.0)?;
         Some(self.median(level)? / reference)
     }
 
     /// Whether these are the smallest of a program's batches instead of the middle one: for the tables of samples only.
-    pub fn is_minimum(&self) -> bool {
+    pub(super) fn is_minimum(&self) -> bool {
         self.subject.parameters.get("batches") == Some(&"minimum".into())
     }
 
     /// A parameter as a number; text such as "99.9" counts.
-    pub fn number(&self, parameter: &str) -> Option<f64> {
+    pub(super) fn number(&self, parameter: &str) -> Option<f64> {
         self.subject.parameters.get(parameter)?.to_string().parse().ok()
     }
 }
 
 impl Subject {
     /// The parameters for people: those in `hidden` left out, values of the well-known ones without their names.
-    pub fn describe_without(&self, hidden: &[&str]) -> String {
+    pub(super) fn describe_without(&self, hidden: &[&str]) -> String {
         let shown = self.parameters.iter().filter(|(name, _)| !hidden.contains(&name.as_str()));
         let words = shown.map(|(name, value)| match name.as_str() {
             "call" | "command" | "part" => value.to_string(),
@@ -100,12 +100,12 @@ impl Subject {
         words.collect::<Vec<_>>().join(", ")
     }
 
-    pub fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         self.describe_without(&[])
     }
 
     /// The subject without one parameter: what the points of a curve share.
-    pub fn without(&self, parameter: &str) -> Subject {
+    pub(super) fn without(&self, parameter: &str) -> Subject {
         let mut rest = self.clone();
         rest.parameters.remove(parameter);
         rest

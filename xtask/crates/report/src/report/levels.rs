@@ -3,7 +3,7 @@
 use ukl_repo::config::Level;
 
 /// How many colours style.css has: one for each level, one for a process beside an application, one for what is no level.
-pub const COLOURS: usize = 10;
+pub(super) const COLOURS: usize = 10;
 /// How the samples are labelled of an ordinary process on the patched kernel.
 const BESIDE: &str = "process beside ";
 

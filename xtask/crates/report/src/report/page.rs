@@ -12,7 +12,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const STYLE: &str = include_str!("style.css");
 
 /// The whole document.
-pub fn page(contents: &Contents) -> String {
+pub(super) fn page(contents: &Contents) -> String {
     let record = contents.record;
     let document = html! {
         (DOCTYPE)

@@ -11,14 +11,14 @@ use ukl_repo::config::REFERENCE_LEVEL;
 
 /// The predictions for one machine, or why there are none.
 #[derive(Debug)]
-pub struct Prediction<'a> {
+pub(super) struct Prediction<'a> {
     pub machine: &'a Machine,
     pub outcome: Result<(Model, Vec<Row>)>,
 }
 
 /// One modelled time.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub(super) struct Row {
     pub what: String,
     pub level: String,
     pub instructions: f64,
@@ -31,7 +31,7 @@ pub struct Row {
 }
 
 /// Every machine's predictions, in the file's order.
-pub fn predictions<'a>(
+pub(super) fn predictions<'a>(
     costs: &'a Costs,
     groups: &[Group],
     published: &Published,

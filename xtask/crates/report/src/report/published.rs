@@ -10,12 +10,12 @@ use std::path::Path;
 use ukl_repo::config::{self, REFERENCE_LEVEL};
 
 /// The file, relative to the top of the checkout.
-pub const FILE: &str = "docs/published.toml";
+pub(super) const FILE: &str = "docs/published.toml";
 
 /// The file as written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Published {
+pub(super) struct Published {
     sources: BTreeMap<String, String>,
     #[serde(rename = "figure")]
     figures: Vec<Figure>,
@@ -81,7 +81,7 @@ fn lower() -> Better {
 
 /// A published figure at one level beside ours.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub(super) struct Row {
     pub figure: String,
     pub level: String,
     pub published: f64,
@@ -95,7 +95,7 @@ pub struct Row {
 
 /// What we have for it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct OurValue {
+pub(super) struct OurValue {
     /// The parameters beyond those of the figure, when several of our groups compare with it.
     pub what: String,
     pub value: f64,
@@ -106,7 +106,7 @@ pub struct OurValue {
 
 impl Published {
     /// Reads and checks the file below `root`.
-    pub fn read(root: &Path, legend: &Legend) -> Result<Self> {
+    pub(super) fn read(root: &Path, legend: &Legend) -> Result<Self> {
         let path = root.join(FILE);
         let published: Published = config::read(&path)?;
         for figure in &published.figures {
@@ -131,7 +131,7 @@ impl Published {
     }
 
     /// The value of a figure that compares with instructions of a call, by level: what the cost model predicts.
-    pub fn call_ns(&self, call: &str) -> Option<&BTreeMap<String, f64>> {
+    pub(super) fn call_ns(&self, call: &str) -> Option<&BTreeMap<String, f64>> {
         let matches = |figure: &&Figure| {
             let ours = figure.ours.as_ref();
             figure.unit == "ns" && ours.is_some_and(|ours| ours.parameters.get("call") == Some(&call.into()))
@@ -140,7 +140,7 @@ impl Published {
     }
 
     /// Each figure and level, in the file's order and the levels', once per group of ours that compares with it.
-    pub fn rows(&self, groups: &[Group], legend: &Legend) -> Vec<Row> {
+    pub(super) fn rows(&self, groups: &[Group], legend: &Legend) -> Vec<Row> {
         let mut rows = Vec::new();
         for figure in &self.figures {
             let comparable: Vec<&Group> =
@@ -170,7 +170,7 @@ impl Published {
     }
 
     /// Aspect, what was published, what this run is.
-    pub fn differences(&self, record: &Record) -> Vec<(String, String, String)> {
+    pub(super) fn differences(&self, record: &Record) -> Vec<(String, String, String)> {
         let words = |difference: &Difference| match &difference.ours {
             Words::Text(text) => text.clone(),
             Words::Recorded { record: aspect } => aspect.says(record),

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use std::collections::BTreeSet;
 
 /// The published figures, a row per figure and level, once more for each of our groups that compares.
-pub fn published(rows: &[published::Row]) -> Markup {
+pub(super) fn published(rows: &[published::Row]) -> Markup {
     let sources: BTreeSet<&str> = rows.iter().map(|row| row.source.as_str()).collect();
     html! {
         p {
@@ -63,7 +63,7 @@ fn ratio(value: f64) -> String {
 }
 
 /// Aspect, published, ours.
-pub fn differences(rows: &[(String, String, String)]) -> Markup {
+pub(super) fn differences(rows: &[(String, String, String)]) -> Markup {
     html! {
         div.scroll {
             table {
@@ -75,7 +75,7 @@ pub fn differences(rows: &[(String, String, String)]) -> Markup {
 }
 
 /// What guest and host do about each vulnerability.
-pub fn mitigations(record: &Record) -> Markup {
+pub(super) fn mitigations(record: &Record) -> Markup {
     let (guest, host) = (&record.guest.mitigations, &record.host.mitigations);
     let names: BTreeSet<&String> = guest.keys().chain(host.keys()).collect();
     let state = |map: &std::collections::BTreeMap<String, String>, name| {
@@ -92,7 +92,7 @@ pub fn mitigations(record: &Record) -> Markup {
 }
 
 /// The model's section: what it is, each machine's predictions, and the cited costs.
-pub fn model(contents: &Contents) -> Markup {
+pub(super) fn model(contents: &Contents) -> Markup {
     html! {
         p {
             strong { "Nothing in this section was measured at our levels. " }
@@ -179,7 +179,7 @@ fn transitions(transitions: &[Transition]) -> Markup {
 }
 
 /// Every sample, folded away by application and metric.
-pub fn samples(groups: &[Group]) -> Markup {
+pub(super) fn samples(groups: &[Group]) -> Markup {
     let heading = |group: &Group| (group.subject.app.clone(), group.subject.metric, group.subject.kind);
     html! {
         @for chunk in groups.chunk_by(|a, b| heading(a) == heading(b)) {

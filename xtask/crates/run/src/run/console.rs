@@ -55,7 +55,7 @@ fn size() -> Option<(u16, u16)> {
 
 /// Connects this terminal to the guest's shell until the shell ends; then the machine is stopped. Commands can also come
 /// from a pipe.
-pub fn attach(vm: &mut Vm, app: &App) -> Result<()> {
+pub(super) fn attach(vm: &mut Vm, app: &App) -> Result<()> {
     match app.guest.ready {
         Ready::Tcp(_) => {
             vm.wait_for("the application to listen", READY_DEADLINE, |mark| matches!(mark, Mark::Ready(_)))?

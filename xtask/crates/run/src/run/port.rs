@@ -8,7 +8,7 @@ use ukl_vm::net::Forward;
 
 /// `HOST` or `HOST:GUEST`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Port {
+pub(super) struct Port {
     pub host: u16,
     /// Absent, it is the application's first port, or the same number for a program that has no manifest.
     pub guest: Option<u16>,
@@ -30,7 +30,7 @@ impl FromStr for Port {
 }
 
 /// The application's ports under the same numbers on the host, but for those that are given.
-pub fn forwards(app: &App, given: &[Port]) -> Result<Vec<Forward>> {
+pub(super) fn forwards(app: &App, given: &[Port]) -> Result<Vec<Forward>> {
     let ports: Vec<u16> = app.all().flat_map(|app| &app.guest.ports).copied().collect();
     let Some(first) = ports.first() else {
         return match given {

@@ -8,19 +8,19 @@ use ukl_host::process;
 use xshell::{Cmd, Shell, cmd};
 
 /// Whether this machine has apt and this user may become root.
-pub fn possible() -> bool {
+pub(super) fn possible() -> bool {
     let works = |program: &str| Shell::new().is_ok_and(|sh| process::read(cmd!(sh, "{program} --version")).is_ok());
     works("apt-get") && (is_root() || works("sudo"))
 }
 
 /// The command that installs `packages`, as one could type it.
-pub fn shown(packages: &[&str]) -> String {
+pub(super) fn shown(packages: &[&str]) -> String {
     let sudo = if is_root() { "" } else { "sudo " };
     format!("{sudo}apt-get install --no-install-recommends {}", packages.join(" "))
 }
 
 /// Installs packages, saying which; when that fails it may be for want of a package list, so that is renewed once.
-pub fn install(packages: &[&str], cache: &Cache) -> Result<()> {
+pub(super) fn install(packages: &[&str], cache: &Cache) -> Result<()> {
     eprintln!("installing Debian packages: {}", packages.join(" "));
     let log = cache.root().join("apt.log");
     let sh = Shell::new()?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// What shows that a package's content is there, whoever installed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Probe {
+pub(super) enum Probe {
     /// A program in `PATH`.
     Program(&'static str),
     /// A header in the system's include folders.
@@ -23,7 +23,7 @@ impl fmt::Display for Probe {
 
 /// One Debian package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Need {
+pub(super) struct Need {
     pub package: &'static str,
     pub probe: Probe,
     /// What it is for.
@@ -39,7 +39,7 @@ const fn need(package: &'static str, probe: Probe, purpose: &'static str) -> Nee
 use Probe::{Header, Program};
 
 /// Everything, in the order in which it is shown.
-pub const NEEDS: &[Need] = &[
+pub(super) const NEEDS: &[Need] = &[
     need("gcc", Program("gcc"), "compiles the kernel and the applications"),
     need("libc6-dev", Header("stdio.h"), "the kernel's build programs"),
     need("make", Program("make"), "builds the kernel and the applications"),
@@ -58,14 +58,14 @@ pub const NEEDS: &[Need] = &[
 
 /// The folders that a package's probe looks into.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub(super) struct Places {
     pub programs: Vec<PathBuf>,
     pub headers: Vec<PathBuf>,
 }
 
 impl Places {
     /// This machine's.
-    pub fn of_this_machine() -> Self {
+    pub(super) fn of_this_machine() -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
         Places {
             // Debian keeps administration programs outside the PATH of ordinary users.
@@ -75,7 +75,7 @@ impl Places {
     }
 
     /// Whether what a need stands for is there.
-    pub fn have(&self, need: &Need) -> bool {
+    pub(super) fn have(&self, need: &Need) -> bool {
         let (dirs, name) = match need.probe {
             Program(name) => (&self.programs, name),
             Header(name) => (&self.headers, name),
@@ -84,13 +84,13 @@ impl Places {
     }
 
     /// The needs that are not there.
-    pub fn missing(&self) -> Vec<Need> {
+    pub(super) fn missing(&self) -> Vec<Need> {
         NEEDS.iter().filter(|need| !self.have(need)).copied().collect()
     }
 }
 
 /// Package names for a command line.
-pub fn packages(needs: &[Need]) -> Vec<&'static str> {
+pub(super) fn packages(needs: &[Need]) -> Vec<&'static str> {
     needs.iter().map(|need| need.package).collect()
 }
 

@@ -9,7 +9,7 @@ use xshell::{Shell, cmd};
 
 /// A part of the compiler's toolchain, as `rustup` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
+pub(super) struct Part {
     pub name: &'static str,
     /// The subcommand of `rustup` that adds it.
     kind: &'static str,
@@ -18,7 +18,7 @@ pub struct Part {
 }
 
 /// All of them; the same stand in rust-toolchain.toml.
-pub const PARTS: &[Part] = &[
+pub(super) const PARTS: &[Part] = &[
     Part { name: "x86_64-unknown-none", kind: "target", purpose: "compiles the runtime" },
     Part { name: "x86_64-unknown-linux-musl", kind: "target", purpose: "compiles the load generator" },
     Part { name: "rust-src", kind: "component", purpose: "the standard library of applications in Rust" },
@@ -26,7 +26,7 @@ pub const PARTS: &[Part] = &[
 
 impl Part {
     /// What adds it.
-    pub fn command(&self) -> String {
+    pub(super) fn command(&self) -> String {
         format!("rustup {} add {}", self.kind, self.name)
     }
 
@@ -43,12 +43,12 @@ impl Part {
 }
 
 /// Those that are not there.
-pub fn missing() -> Vec<Part> {
+pub(super) fn missing() -> Vec<Part> {
     PARTS.iter().filter(|part| !part.is_there()).copied().collect()
 }
 
 /// Adds what is missing, or says how to.
-pub fn install(ctx: &Ctx) -> Result<()> {
+pub(super) fn install(ctx: &Ctx) -> Result<()> {
     for part in missing() {
         let command = part.command();
         if ctx.install == Install::Never {

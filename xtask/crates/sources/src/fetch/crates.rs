@@ -12,7 +12,7 @@ use xshell::{Shell, cmd};
 const HOST: &str = "x86_64-unknown-linux-gnu";
 
 /// The manifests whose `Cargo.lock` says which crates are needed: those of the applications, and the standard library's.
-pub fn manifests(ctx: &Ctx) -> Result<Vec<PathBuf>> {
+pub(super) fn manifests(ctx: &Ctx) -> Result<Vec<PathBuf>> {
     let apps = ctx.repo.apps()?;
     let ours = apps.iter().filter(|app| app.source.is_none() && app.build.commands.name("cargo"));
     let mut manifests: Vec<_> = ours.map(|app| app.dir.join("Cargo.toml")).collect();
@@ -32,7 +32,7 @@ pub fn manifests(ctx: &Ctx) -> Result<Vec<PathBuf>> {
 }
 
 /// Downloads what is missing; cargo compares each crate with the hash in the lock file.
-pub fn fetch(manifest: &Path) -> Result<()> {
+pub(super) fn fetch(manifest: &Path) -> Result<()> {
     let sh = Shell::new()?;
     let cargo = cmd!(sh, "cargo fetch --locked --target {GUEST_TARGET} --target {HOST} --manifest-path {manifest}");
     let mut cargo = cargo.into();

@@ -18,7 +18,7 @@ const FRUITLESS_ATTEMPTS: u32 = 3;
 
 /// How a download ended when nothing went wrong.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// The partial file has every byte the server has.
     Complete,
     /// The server says that it has no such file.
@@ -26,7 +26,7 @@ pub enum Outcome {
 }
 
 /// Downloads `address` to `partial`, going on from what `partial` holds already.
-pub fn download(address: &str, partial: &Path) -> Result<Outcome> {
+pub(super) fn download(address: &str, partial: &Path) -> Result<Outcome> {
     eprintln!("$ download {address}");
     if !address.starts_with("http://") || apt::uses_proxy() {
         return apt::download(address, partial).map(|()| Outcome::Complete);

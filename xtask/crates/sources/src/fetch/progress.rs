@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// Time between two lines where there is no terminal.
 const LINE_PERIOD: Duration = Duration::from_secs(5);
 
-pub struct Progress {
+pub(super) struct Progress {
     name: String,
     total: Option<u64>,
     bar: Option<ProgressBar>,
@@ -17,7 +17,7 @@ pub struct Progress {
 
 impl Progress {
     /// `total` is unknown when the server does not say how long the file is. All counts are bytes.
-    pub fn new(partial: &Path, start: u64, total: Option<u64>) -> Self {
+    pub(super) fn new(partial: &Path, start: u64, total: Option<u64>) -> Self {
         let name = partial.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let bar = std::io::stderr().is_terminal().then(|| {
             let template = "  {msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
@@ -30,7 +30,7 @@ impl Progress {
     }
 
     /// `received` bytes are there now.
-    pub fn at(&mut self, received: u64) {
+    pub(super) fn at(&mut self, received: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(received);
         } else if self.said.elapsed() >= LINE_PERIOD {
@@ -40,7 +40,7 @@ impl Progress {
     }
 
     /// Everything is there.
-    pub fn finish(&self, received: u64) {
+    pub(super) fn finish(&self, received: u64) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

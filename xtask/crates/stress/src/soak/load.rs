@@ -16,7 +16,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 
 /// One connection's requests and model.
 #[derive(Debug)]
-pub struct Load {
+pub(super) struct Load {
     random: fastrand::Rng,
     connection: u64,
     model: BTreeMap<String, String>,
@@ -26,13 +26,13 @@ pub struct Load {
 
 impl Load {
     /// Connections of one seed ask for different keys.
-    pub fn new(seed: u64, connection: u64) -> Self {
+    pub(super) fn new(seed: u64, connection: u64) -> Self {
         let random = fastrand::Rng::with_seed(seed.wrapping_mul(1000).wrapping_add(connection));
         Load { random, connection, model: BTreeMap::new(), requests: 0, elapsed: Duration::ZERO }
     }
 
     /// Asks until it is to stop; fails at the first answer that the model does not give.
-    pub fn run(mut self, port: u16, stop: &AtomicBool) -> Result<Self> {
+    pub(super) fn run(mut self, port: u16, stop: &AtomicBool) -> Result<Self> {
         let mut client = Client::connect(port, DEADLINE)?;
         let start = Instant::now();
         while !stop.load(Ordering::Relaxed) {
@@ -81,7 +81,7 @@ impl Load {
 }
 
 /// Compares everything that a server holds with the models of its connections.
-pub fn verify(loads: &[Load], port: u16) -> Result<String> {
+pub(super) fn verify(loads: &[Load], port: u16) -> Result<String> {
     let mut client = Client::connect(port, DEADLINE)?;
     let mut bytes = 0;
     let expected: usize = loads.iter().map(|load| load.model.len()).sum();

@@ -8,7 +8,7 @@ use ukl_host::atomic;
 use ukl_repo::config::Source;
 
 /// Writes tarball and hash of `source` into the `[source]` block of the file.
-pub fn rewrite(path: &Path, source: &Source) -> Result<()> {
+pub(super) fn rewrite(path: &Path, source: &Source) -> Result<()> {
     let text = fs::read_to_string(path)?;
     let text = with_source(&text, source).with_context(|| format!("in {}", path.display()))?;
     atomic::write(path, text)

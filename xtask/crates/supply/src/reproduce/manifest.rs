@@ -149,12 +149,12 @@ impl Manifest {
         let text = format!("{HEADER}\n{}", toml::to_string(self).context("writing the manifest as TOML")?);
         ensure!(toml::from_str::<Manifest>(&text)? == *self, "the manifest does not survive being written");
         atomic::write(&path, text)?;
-        println!("{}: {} programs and images", path.display(), self.len());
+        println!("{}: {} programs and images", path.display(), self.outputs());
         Ok(())
     }
 
     /// How many outputs it has.
-    pub fn len(&self) -> usize {
+    pub fn outputs(&self) -> usize {
         self.programs.len() + self.images.values().map(BTreeMap::len).sum::<usize>()
     }
 

@@ -52,7 +52,7 @@ fn pinned(source: &Source) -> Package {
 }
 
 /// The document for the bzImage with this SHA-256. The same image has the same document.
-pub fn document(ctx: &Ctx, app: &App, level: &Level, sha256: &str) -> Result<Document> {
+pub(super) fn document(ctx: &Ctx, app: &App, level: &Level, sha256: &str) -> Result<Document> {
     let kernel = ctx.repo.kernel()?;
     let version = kernel.source.version();
     let name = format!("ukl-{}-{}", app.name, level.name);

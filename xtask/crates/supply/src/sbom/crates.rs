@@ -23,7 +23,7 @@ struct Locked {
 }
 
 /// The crates that are linked into the program of this manifest, itself left out, by name.
-pub fn linked(manifest: &Path) -> Result<Vec<Package>> {
+pub(super) fn linked(manifest: &Path) -> Result<Vec<Package>> {
     let sh = Shell::new()?;
     let cargo = cmd!(sh, "cargo metadata --format-version 1 --locked --offline");
     // A target of its own file has this one's platform.

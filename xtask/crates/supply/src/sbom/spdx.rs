@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 /// What a field says that nobody has looked into.
-pub const NO_ASSERTION: &str = "NOASSERTION";
+pub(super) const NO_ASSERTION: &str = "NOASSERTION";
 
 /// The document. Fields have the names of the specification.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Document {
+pub(super) struct Document {
     pub spdx_version: &'static str,
     pub data_license: &'static str,
     #[serde(rename = "SPDXID")]
@@ -22,7 +22,7 @@ pub struct Document {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct CreationInfo {
+pub(super) struct CreationInfo {
     pub created: String,
     pub creators: Vec<String>,
 }
@@ -30,7 +30,7 @@ pub struct CreationInfo {
 /// One thing of the image.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Package {
+pub(super) struct Package {
     #[serde(rename = "SPDXID")]
     pub id: String,
     pub name: String,
@@ -48,14 +48,14 @@ pub struct Package {
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Checksum {
+pub(super) struct Checksum {
     pub algorithm: &'static str,
     pub checksum_value: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ExternalRef {
+pub(super) struct ExternalRef {
     pub reference_category: &'static str,
     pub reference_type: &'static str,
     pub reference_locator: String,
@@ -63,7 +63,7 @@ pub struct ExternalRef {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Relationship {
+pub(super) struct Relationship {
     pub spdx_element_id: String,
     pub relationship_type: &'static str,
     pub related_spdx_element: String,
@@ -71,7 +71,7 @@ pub struct Relationship {
 
 impl Package {
     /// A package of this kind and name, of which nothing else is known yet. Identifiers have letters, digits, dots and hyphens only.
-    pub fn new(kind: &str, name: &str, version: &str, license: &str) -> Self {
+    pub(super) fn new(kind: &str, name: &str, version: &str, license: &str) -> Self {
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
         let id: String = format!("{kind}-{name}-{version}").chars().map(plain).collect();
         Package {
@@ -89,13 +89,13 @@ impl Package {
     }
 
     /// With its SHA-256.
-    pub fn hashed(mut self, sha256: &str) -> Self {
+    pub(super) fn hashed(mut self, sha256: &str) -> Self {
         self.checksums.push(Checksum { algorithm: "SHA256", checksum_value: sha256.to_owned() });
         self
     }
 
     /// With its package URL, by which databases of vulnerabilities know it.
-    pub fn known_as(mut self, purl: String) -> Self {
+    pub(super) fn known_as(mut self, purl: String) -> Self {
         self.external_refs.push(ExternalRef {
             reference_category: "PACKAGE-MANAGER",
             reference_type: "purl",

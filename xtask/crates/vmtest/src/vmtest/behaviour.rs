@@ -26,7 +26,7 @@ const END: &str = "END_OF_TESTS";
 
 /// The tests hold for an ordinary process, too. That reference never changes, so it is run when its level is asked for. One
 /// CPU makes no difference to the options beyond the two entries of a call.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "behaviour",
     summary: "what Linux promises a program: signals, threads, faults, files, TCP, tracing",
     prefix: "{level}/smp{cpus}/behaviour/",

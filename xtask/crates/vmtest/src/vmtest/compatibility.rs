@@ -4,7 +4,7 @@ use super::suite::{Apps, Machines, Quick, Suite, When, words};
 use ukl_kernel::compatibility;
 
 /// Costs a second where that kernel is built.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "compatibility",
     summary: "the table of docs/compatibility.md is that of the built kernel",
     prefix: "compatibility/",

@@ -20,7 +20,7 @@ use ukl_repo::repo::Repo;
 const LEVELS: Levels = Levels::LinkedWays;
 
 /// Every application that has scripts.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "differential",
     summary: "the same TCP clients at every way of a call: each byte and end as at `linux`",
     prefix: "differential/{app}/",

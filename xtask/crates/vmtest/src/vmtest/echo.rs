@@ -35,7 +35,7 @@ const TESTS: &[HostTest] = &[
 ];
 
 /// One boot for each level: the crate below it is about a level's paths.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "echo-rs",
     summary: "a server on tokio: many connections, large answers, signals",
     prefix: "{level}/smp{cpus}/echo-rs/",

@@ -33,7 +33,7 @@ const TESTS: &[Test] = &[
 ];
 
 /// One boot a test, each of a kernel whose entry code is that of every level.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "entry",
     summary: "what the kernel takes for application mode, whoever pretends to it",
     prefix: "entry/",

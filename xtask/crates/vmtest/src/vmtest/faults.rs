@@ -43,11 +43,13 @@ struct Guest {
     port: u16,
 }
 
+type Test = (&'static str, fn(&Ctx, &Part) -> Result<String>);
+
 /// What is tried in machines of its own.
-const POWER: &[(&str, fn(&Ctx, &Part) -> Result<String>)] = &[("power-off", power_off), ("negative-control", control)];
+const POWER: &[Test] = &[("power-off", power_off), ("negative-control", control)];
 
 /// Boots one machine fifty times, so only when asked for. What is written reaches the disk the same way at each level.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "faults",
     summary: "power-offs and other faults: is every acknowledged write there?",
     prefix: "faults/{level}/redis/",

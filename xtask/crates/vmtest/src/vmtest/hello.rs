@@ -20,7 +20,7 @@ const TABLE: &str = "const CHECKS: &[Check] = &[";
 const PANICKED: i32 = 101;
 
 /// One boot for each level: each has other paths for a call.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "hello-rs",
     summary: "what Rust's standard library needs, and panics",
     prefix: "{level}/smp{cpus}/hello-rs/",

@@ -20,7 +20,7 @@ const KEYS: usize = 400;
 const VALUE_BYTES: usize = 8 << 10;
 
 /// Two more kernels, so only when asked for.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "lean",
     summary: "the smallest kernel that serves Redis, in 48 MiB",
     prefix: "lean/{level}/redis/",

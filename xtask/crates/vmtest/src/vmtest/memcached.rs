@@ -13,7 +13,7 @@ use ukl_run::memcached::{Client, Reply};
 use ukl_vm::vm::Vm;
 
 /// Its threads run at once only where there is more than one CPU.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "memcached",
     summary: "memcached from the host, and its threads seen from the guest",
     prefix: "{level}/smp{cpus}/memcached/",

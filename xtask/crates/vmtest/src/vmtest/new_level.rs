@@ -23,7 +23,7 @@ type Test = (&'static str, fn(&Checkout) -> Result<String>);
 const TESTS: &[Test] = &[("is-built", builds), ("is-tested", tested), ("is-counted-and-drawn", counted)];
 
 /// Boots five machines in another checkout, so only when asked for.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "new-level",
     summary: "one file more in kernel/levels is built, tested, counted and drawn, and nothing else names it",
     prefix: "new-level/",

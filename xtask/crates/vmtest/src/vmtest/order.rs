@@ -24,7 +24,7 @@ const CONTROL: &str = "negative-control";
 
 /// The orders of every application that has some, at the levels that they name. Counting executes one instruction after the
 /// other: minutes, so only when asked for.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "order",
     summary: "instruction counts: each level needs fewer than the one before",
     prefix: "order/{app}/",
@@ -76,8 +76,12 @@ fn judge_app(ctx: &Ctx, app: &App, rules: &Rules, prefix: &str, tally: &mut Tall
         wanted = all;
     }
     let mut counted: BTreeSet<String> = wanted.iter().cloned().collect();
-    counted.extend(tally.wants(&limits).then(|| rules.limited()).unwrap_or_default());
-    counted.extend(tally.wants(&ledger).then(|| rules.in_ledger()).unwrap_or_default());
+    if tally.wants(&limits) {
+        counted.extend(rules.limited());
+    }
+    if tally.wants(&ledger) {
+        counted.extend(rules.in_ledger());
+    }
     let arguments = counted.into_iter().collect::<Vec<_>>().join(" ");
     let mut runs: Vec<Measured> = Vec::new();
     for level in rules.levels() {

@@ -26,7 +26,7 @@ const CHECK_DEADLINE: Duration = Duration::from_secs(180);
 
 /// Builds programs of others, so only when asked for: at the default level, or at one that the filter names
 /// (`packages/xz/linux`).
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "packages",
     summary: "xz, CivetWeb and others from Debian's sources, tested by their own tests or a real client",
     prefix: "packages/{app}/{level}/",

@@ -17,7 +17,7 @@ const QUERIES: [&str; 3] = ["group-by", "join", "sort"];
 const DEADLINE_MS: &str = "2000";
 
 /// Three machines for each level, booted once.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "parties",
     summary: "three machines that compute with `secrecy`, and one that never comes",
     prefix: "{level}/parties/{app}/",

@@ -1,6 +1,6 @@
 //! Programs as their owners run them: through this program's own command line, at each level.
 
-use super::suite::{Apps, Machines, Quick, Suite, When, words};
+use super::suite::{Apps, Machines, Quick, Suite, When, names};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -80,7 +80,7 @@ fn refused(ctx: &Ctx, refusal: &Refusal) -> Result<String> {
 }
 
 /// Links that have to fail.
-pub const LINKS: Suite = Suite {
+pub(super) const LINKS: Suite = Suite {
     name: "links",
     summary: "what ukl-cc refuses to link, and what it says",
     prefix: "programs/link/",
@@ -99,20 +99,27 @@ pub const LINKS: Suite = Suite {
     },
 };
 
-/// Links two images for each level, so only when asked for.
-pub const SUITE: Suite = Suite {
+type Test = (&'static str, fn(&Ctx, &str) -> Result<String>);
+
+/// Each with an image of its own.
+const PROGRAMS: &[Test] = &[("hello-by-its-path", hello), ("what-c++-needs", cxx), ("3-mib-of-data", data)];
+
+/// Links three images for each level, so only when asked for.
+pub(super) const SUITE: Suite = Suite {
     name: "programs",
     summary: "hello.c and C++ by their paths, at every level",
     prefix: "programs/{level}/",
     apps: Apps::None,
     machines: &[Machines { levels: Some(Levels::Every), cpus: 1, when: When::Asked }],
     quick: Quick::Smallest,
-    tests: |_, _| Ok(words(&["hello-by-its-path", "what-c++-needs", "3-mib-of-data"])),
+    tests: |_, _| Ok(names(PROGRAMS)),
     run: |ctx, part, tally| {
-        let level = &part.level()?.name;
-        tally.check(&part.test("hello-by-its-path"), hello(ctx, level));
-        tally.check(&part.test("what-c++-needs"), cxx(ctx, level));
-        tally.check(&part.test("3-mib-of-data"), data(ctx, level));
+        for (name, test) in PROGRAMS {
+            let name = part.test(name);
+            if tally.wants(&name) {
+                tally.check(&name, test(ctx, &part.level()?.name));
+            }
+        }
         Ok(())
     },
 };

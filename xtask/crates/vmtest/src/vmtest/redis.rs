@@ -14,7 +14,7 @@ use ukl_run::smoke;
 use ukl_vm::vm::{Vm, disk};
 
 /// Two boots for each level, on the same data disk.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "redis",
     summary: "Redis from the host and beside it in the guest, and its data after a new start",
     prefix: "{level}/smp{cpus}/redis/",

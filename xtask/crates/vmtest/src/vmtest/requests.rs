@@ -14,7 +14,7 @@ use ukl_repo::repo::Repo;
 const SLOWER: &str = "echo 1 >/sys/kernel/tracing/events/raw_syscalls/enable || exit 1\n";
 
 /// Every application whose bench.toml has `[requests]`, at the levels of its order; only when asked for, as other counts.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "requests",
     summary: "instructions a request of a server: each level needs fewer than the one before",
     prefix: "order/{app}/",

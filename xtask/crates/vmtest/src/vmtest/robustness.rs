@@ -34,7 +34,7 @@ const LATEST: Duration = Duration::from_secs(25);
 const BUILD_DEADLINE: Duration = Duration::from_secs(600);
 
 /// Builds again and again what it kills, so only when asked for.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "robustness",
     summary: "this program killed, without space, network or tools, in odd paths",
     prefix: "robustness/",

@@ -51,7 +51,7 @@ struct Guest<'a> {
 }
 
 /// On the kernel of the distribution, for its boundaries; only when asked for.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "security",
     summary: "who may start and touch an application: each attempt with its controls",
     prefix: "security/{level}/",

@@ -14,20 +14,20 @@ use ukl_vm::vm::shell::Shell;
 use ukl_vm::vm::{Plan, Vm};
 
 /// How long one answer may take under emulation.
-pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The server's process in the guest, for commands there.
-pub const PID: &str = "$(cat /run/application.pid)";
+pub(super) const PID: &str = "$(cat /run/application.pid)";
 
 /// A test from the host: its name and what it does with the port; the result says what was compared.
-pub type HostTest = (&'static str, fn(u16) -> Result<String>);
+pub(super) type HostTest = (&'static str, fn(u16) -> Result<String>);
 
 /// A test that also has the guest's shell.
-pub type GuestTest = (&'static str, fn(&mut Shell, u16) -> Result<String>);
+pub(super) type GuestTest = (&'static str, fn(&mut Shell, u16) -> Result<String>);
 
 /// A server at a level, on that many CPUs: what its tests need to begin.
 #[derive(Debug)]
-pub struct Server {
+pub(super) struct Server {
     pub app: App,
     pub level: Level,
     /// What the names of its tests begin with.
@@ -38,7 +38,7 @@ pub struct Server {
 }
 
 /// Runs `tests` on the server of a part.
-pub fn run(
+pub(super) fn run(
     ctx: &Ctx,
     part: &Part,
     tally: &mut Tally,
@@ -60,19 +60,19 @@ fn prepare(ctx: &Ctx, part: &Part) -> Result<Server> {
 
 impl Server {
     /// The machine, once the server listens.
-    pub fn boot(&self, ctx: &Ctx) -> Result<Vm> {
+    pub(super) fn boot(&self, ctx: &Ctx) -> Result<Vm> {
         let mut vm = Vm::boot(ctx, &self.plan)?;
         vm.wait_ready(READY_DEADLINE)?;
         Ok(vm)
     }
 
     /// The test that begins each machine: the server runs as its level says.
-    pub fn check_privilege(&self, vm: &Vm, tally: &mut Tally) {
+    pub(super) fn check_privilege(&self, vm: &Vm, tally: &mut Tally) {
         tally.check(&format!("{}privilege", self.prefix), privilege(&self.level, vm));
     }
 
     /// Runs those of the tests that are wanted.
-    pub fn check_from_host(&self, tests: &[HostTest], tally: &mut Tally) {
+    pub(super) fn check_from_host(&self, tests: &[HostTest], tally: &mut Tally) {
         for (name, test) in tests {
             let name = format!("{}{name}", self.prefix);
             if tally.wants(&name) {
@@ -82,7 +82,7 @@ impl Server {
     }
 
     /// Runs those of the tests that are wanted, with a shell in the guest.
-    pub fn check_in_guest(&self, vm: &Vm, tests: &[GuestTest], tally: &mut Tally) -> Result<()> {
+    pub(super) fn check_in_guest(&self, vm: &Vm, tests: &[GuestTest], tally: &mut Tally) -> Result<()> {
         let mut shell = vm.shell()?;
         for (name, test) in tests {
             let name = format!("{}{name}", self.prefix);
@@ -94,7 +94,7 @@ impl Server {
     }
 
     /// The test that ends a server: it ends with status 0, whereupon init stops the machine.
-    pub fn ended_well(&self, vm: &mut Vm, what: &str) -> Result<String> {
+    pub(super) fn ended_well(&self, vm: &mut Vm, what: &str) -> Result<String> {
         let name = &self.app.name;
         vm.wait_for(&format!("{what} to end {name}"), ANSWER_DEADLINE, |mark| matches!(mark, Mark::Exit(_)))?;
         ensure!(vm.marks().contains(&Mark::Exit(0)), "{name} ended with another status than 0: {:?}", vm.marks());
@@ -104,7 +104,7 @@ impl Server {
 }
 
 /// Success when the application in the machine says that it runs as its level is to.
-pub fn privilege(level: &Level, vm: &Vm) -> Result<String> {
+pub(super) fn privilege(level: &Level, vm: &Vm) -> Result<String> {
     let banner = vm.banners().first().context("no `ukl: level=… cpl=…` line")?;
     match smoke::mismatch(level, banner) {
         None => Ok(format!("level {} and CPL {} with what the level is to have", banner.level, banner.cpl)),
@@ -113,7 +113,7 @@ pub fn privilege(level: &Level, vm: &Vm) -> Result<String> {
 }
 
 /// Runs a command in the guest that has to succeed, and returns what it prints.
-pub fn succeed(shell: &mut Shell, command: &str) -> Result<String> {
+pub(super) fn succeed(shell: &mut Shell, command: &str) -> Result<String> {
     let output = shell.run(command, ANSWER_DEADLINE)?;
     ensure!(output.status == 0, "`{command}` ended with status {}: {}", output.status, output.text);
     Ok(output.text)
@@ -125,7 +125,7 @@ fn state(shell: &mut Shell) -> Result<String> {
 }
 
 /// Stops the server with SIGSTOP, asks it, resumes it with SIGCONT, asks it again. `ask` gets a port and a deadline.
-pub fn stop_and_continue<T: std::fmt::Debug>(
+pub(super) fn stop_and_continue<T: std::fmt::Debug>(
     shell: &mut Shell,
     port: u16,
     ask: impl Fn(u16, Duration) -> Result<T>,

@@ -21,9 +21,9 @@ pub struct Tally {
     pub failed: usize,
 }
 
-impl Tally {
+impl Default for Tally {
     /// Counts from zero and prints to standard output.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let nothing = BTreeSet::new;
         Tally {
             print: |line| println!("{line}"),
@@ -34,7 +34,9 @@ impl Tally {
             failed: 0,
         }
     }
+}
 
+impl Tally {
     /// A part begins, of which `wanted` are to run.
     pub fn begin(&mut self, part: &Part, wanted: &[String]) {
         self.declared = part.names.iter().cloned().collect();
@@ -118,7 +120,7 @@ mod tests {
             quick: names.clone(),
             names,
         };
-        let mut tally = Tally { print: |_| {}, ..Tally::new() };
+        let mut tally = Tally { print: |_| {}, ..Tally::default() };
         tally.begin(&part, &wanted.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
         tally
     }

@@ -42,7 +42,7 @@ const TESTS: &[Test] = &[
 ];
 
 /// One boot for each level.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "together",
     summary: "Redis and memcached in one image; either crashes without the other noticing",
     prefix: "{level}/smp{cpus}/together/",

@@ -56,7 +56,7 @@ struct Guest<'a> {
 type Test = (&'static str, fn(&mut Guest) -> Result<String>);
 
 /// Kernels on another footing, and a Debian: only when asked for.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "tools",
     summary: "perf, ftrace, probes, strace, gdb, /proc and a core dump, on Redis",
     prefix: "tools/{level}/redis/",

@@ -54,7 +54,7 @@ struct Guest {
 }
 
 /// Boots a distribution on a kernel of its own, one machine for each level, so only when asked for.
-pub const SUITE: Suite = Suite {
+pub(super) const SUITE: Suite = Suite {
     name: "userland",
     summary: "a unit of Debian's systemd: crash, limits, sandbox, stop; an ordinary Redis beside it",
     prefix: "userland/{level}/",

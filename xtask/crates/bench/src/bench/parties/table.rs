@@ -8,7 +8,7 @@ use ukl_report::record::Kind;
 use ukl_report::stats;
 
 /// A row per case and variant.
-pub fn text(app: &str, cases: &[Case], variants: &[Variant], measured: &[Measured]) -> String {
+pub(super) fn text(app: &str, cases: &[Case], variants: &[Variant], measured: &[Measured]) -> String {
     let heads =
         ["work", "level", "rounds", "ms", "", "of linux", "of the same polling", "instructions/round", "of linux"];
     let mut lines = vec![heads.map(str::to_owned).to_vec()];

@@ -26,7 +26,7 @@ const LOAD_DEADLINE: Duration = Duration::from_secs(180);
 const QUERY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The server at one level, ready for load.
-pub struct Server {
+pub(super) struct Server {
     vm: Vm,
     shell: Shell,
     cpus: u32,
@@ -41,7 +41,7 @@ struct Searched {
 
 impl Server {
     /// What to boot; everything that is missing is built. Nothing but the guest's own loopback leads to the server.
-    pub fn plan(ctx: &Ctx, choice: &Choice, level: &Level, program: &Path) -> Result<Plan> {
+    pub(super) fn plan(ctx: &Ctx, choice: &Choice, level: &Level, program: &Path) -> Result<Plan> {
         let content = std::fs::read(program).with_context(|| format!("reading {}", program.display()))?;
         let extra = [ExtraFile { target: PROGRAM.to_owned(), permissions: 0o755, content }];
         let mut plan = run::plan_with(ctx, choice.app, level, choice.settings.arguments.as_deref(), &extra)?;
@@ -49,24 +49,24 @@ impl Server {
         Ok(plan)
     }
 
-    pub fn boot(ctx: &Ctx, plan: &Plan) -> Result<Self> {
+    pub(super) fn boot(ctx: &Ctx, plan: &Plan) -> Result<Self> {
         let mut vm = Vm::boot(ctx, plan)?;
         vm.wait_ready(run::READY_DEADLINE)?;
         let shell = vm.shell()?;
         Ok(Server { vm, shell, cpus: plan.cpus, memory_mib: plan.memory_mib })
     }
 
-    pub fn accelerator(&self) -> Accelerator {
+    pub(super) fn accelerator(&self) -> Accelerator {
         self.vm.accelerator
     }
 
-    pub fn guest(&mut self) -> Result<Guest> {
+    pub(super) fn guest(&mut self) -> Result<Guest> {
         let answer = self.shell.run(Guest::QUERY, QUERY_DEADLINE)?;
         Guest::parse(&answer.text, self.cpus, self.memory_mib)
     }
 
     /// Every connection sends its next request when the last one is answered.
-    pub fn closed_loop(&mut self, settings: &Requests, ratio: &str) -> Result<Results> {
+    pub(super) fn closed_loop(&mut self, settings: &Requests, ratio: &str) -> Result<Results> {
         let (options, timed) = (settings.options(ratio), &settings.timed);
         let (duration_s, warmup) = (timed.duration_s, timed.warmup_requests);
         let report: Report =
@@ -76,7 +76,7 @@ impl Server {
     }
 
     /// The highest rate of an open loop under the limit, in requests a second.
-    pub fn highest_rate(&mut self, settings: &Requests, limit: &Limit) -> Result<f64> {
+    pub(super) fn highest_rate(&mut self, settings: &Requests, limit: &Limit) -> Result<f64> {
         let p99_us = limit.p99_us(self.accelerator() != Accelerator::Kvm);
         let Limit { ratio, start_rate, trial_s, precision_percent, .. } = limit;
         let (options, warmup) = (settings.options(ratio), settings.timed.warmup_requests);
@@ -101,7 +101,7 @@ impl Server {
     }
 
     /// Stops the machine, whose kernel must not have complained.
-    pub fn stop(mut self) -> Result<()> {
+    pub(super) fn stop(mut self) -> Result<()> {
         self.vm.check_kernel()?;
         self.vm.stop()
     }

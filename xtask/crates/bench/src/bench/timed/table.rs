@@ -6,7 +6,7 @@ use ukl_repo::config::REFERENCE_LEVEL;
 use ukl_report::stats;
 
 /// A row per kind of request and level, in the order in which they were first measured.
-pub fn closed_loop(runs: &[Run]) -> String {
+pub(super) fn closed_loop(runs: &[Run]) -> String {
     let heads = ["request", "level", "requests/s", "", "of linux", "KiB/s", "p50 µs", "p90 µs", "p99 µs", "p99.9 µs"];
     let mut lines = vec![heads.map(str::to_owned).to_vec()];
     for command in distinct(runs.iter().map(|run| run.command.as_str())) {
@@ -34,7 +34,7 @@ pub fn closed_loop(runs: &[Run]) -> String {
 }
 
 /// A row per level.
-pub fn under_limit(found: &[Found]) -> String {
+pub(super) fn under_limit(found: &[Found]) -> String {
     let rate = |level: &str| {
         found.iter().filter(|found| found.level == level).map(|found| found.requests_per_s).collect::<Vec<_>>()
     };

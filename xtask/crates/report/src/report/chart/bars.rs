@@ -14,7 +14,7 @@ const LABEL_WIDTH: u32 = 108;
 const ROOM: f64 = 1.3;
 
 /// One drawing: `title` is what the axis measures, unit included.
-pub fn bars(values: &[LevelValues], title: &str) -> Result<String> {
+pub(crate) fn bars(values: &[LevelValues], title: &str) -> Result<String> {
     let count = values.len();
     let names: Vec<&str> = values.iter().map(|value| short_name(&value.level)).collect();
     let label = format!("{title}: {}", values.iter().map(describe).collect::<Vec<_>>().join(", "));

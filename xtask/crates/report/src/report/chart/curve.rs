@@ -10,7 +10,7 @@ const HEIGHT: u32 = 260;
 
 /// The horizontal axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Axis {
+pub(crate) enum Axis {
     /// Percentiles, equally far apart for each factor of ten in the requests that are slower.
     Percentile,
     /// Bytes, equally far apart for each doubling.
@@ -21,7 +21,7 @@ pub enum Axis {
 
 /// The points of one level, by the horizontal value.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Line {
+pub(crate) struct Line {
     pub level: String,
     /// Its place in the order, for the colour.
     pub rank: usize,
@@ -80,7 +80,7 @@ impl ValueFormatter<f64> for Horizontal {
 }
 
 /// One drawing: the titles are what the axes measure, units included.
-pub fn curve(lines: &[Line], axis: Axis, x_title: &str, y_title: &str) -> Result<String> {
+pub(crate) fn curve(lines: &[Line], axis: Axis, x_title: &str, y_title: &str) -> Result<String> {
     let mut values: Vec<f64> = lines.iter().flat_map(|line| line.points.iter().map(|(x, _)| *x)).collect();
     values.sort_by(f64::total_cmp);
     values.dedup();

@@ -29,7 +29,7 @@ const DEADLINE: Duration = Duration::from_secs(600);
 
 /// The clients of an application.
 #[derive(Debug)]
-pub struct Clients {
+pub(super) struct Clients {
     suite: Suite,
     /// Their program, the suite and the scripts, for the guest.
     files: Vec<ExtraFile>,
@@ -37,13 +37,13 @@ pub struct Clients {
 
 impl Clients {
     /// Reads `clients.toml` and builds what plays it.
-    pub fn prepare(ctx: &Ctx, app: &App, scripts: &[String]) -> Result<Self> {
+    pub(super) fn prepare(ctx: &Ctx, app: &App, scripts: &[String]) -> Result<Self> {
         let suite = Suite::read(&app.dir.join("clients.toml"))?;
         Ok(Clients { suite, files: files(ctx, app, scripts)? })
     }
 
     /// What the clients observe at a level. The machine's own tests, `privilege` and `kernel-is-quiet`, are counted.
-    pub fn play(
+    pub(super) fn play(
         &self,
         ctx: &Ctx,
         app: &App,

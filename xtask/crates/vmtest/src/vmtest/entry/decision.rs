@@ -60,13 +60,13 @@ struct Kernel<'data> {
 }
 
 /// Where a kernel has a function or a place in one.
-pub fn address(vmlinux: &Path, name: &str) -> Result<u64> {
+pub(super) fn address(vmlinux: &Path, name: &str) -> Result<u64> {
     let bytes = std::fs::read(vmlinux).with_context(|| format!("reading {}", vmlinux.display()))?;
     Kernel::new(&bytes)?.address(name).with_context(|| format!("reading {}", vmlinux.display()))
 }
 
 /// Fails if anything that is not application mode is taken for it, or the other way round.
-pub fn check(vmlinux: &Path) -> Result<String> {
+pub(super) fn check(vmlinux: &Path) -> Result<String> {
     let bytes = std::fs::read(vmlinux).with_context(|| format!("reading {}", vmlinux.display()))?;
     let kernel = Kernel::new(&bytes).with_context(|| format!("reading {}", vmlinux.display()))?;
     let mut wrong = Vec::new();

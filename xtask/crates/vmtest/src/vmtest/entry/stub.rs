@@ -13,14 +13,14 @@ const RSP: usize = 7;
 
 /// A machine that waits.
 #[derive(Debug)]
-pub struct Stub {
+pub(super) struct Stub {
     stream: UnixStream,
     breakpoint: Option<u64>,
 }
 
 impl Stub {
     /// Connects to a machine that QEMU is starting; it has not executed an instruction yet.
-    pub fn connect(socket: &Path) -> Result<Self> {
+    pub(super) fn connect(socket: &Path) -> Result<Self> {
         let start = Instant::now();
         loop {
             match UnixStream::connect(socket) {
@@ -44,43 +44,43 @@ impl Stub {
     }
 
     /// The one breakpoint, on an instruction.
-    pub fn set_breakpoint(&mut self, address: u64) -> Result<()> {
+    pub(super) fn set_breakpoint(&mut self, address: u64) -> Result<()> {
         self.done(&format!("Z1,{address:x},1"))?;
         self.breakpoint = Some(address);
         Ok(())
     }
 
     /// Runs the machine until it comes by the breakpoint.
-    pub fn resume_until_stop(&mut self) -> Result<()> {
+    pub(super) fn resume_until_stop(&mut self) -> Result<()> {
         let answer = self.command("c").context("waiting for the breakpoint")?;
         ensure!(answer.starts_with('T'), "the machine answered {answer:?} to \"go on\"; a stop was expected");
         Ok(())
     }
 
-    pub fn remove_breakpoint(&mut self) -> Result<()> {
+    pub(super) fn remove_breakpoint(&mut self) -> Result<()> {
         let address = self.breakpoint.take().context("no breakpoint is set")?;
         self.done(&format!("z1,{address:x},1"))
     }
 
     /// Lets the machine run.
-    pub fn go_on(&mut self) -> Result<()> {
+    pub(super) fn go_on(&mut self) -> Result<()> {
         self.send("c")
     }
 
     /// RSP.
-    pub fn stack_pointer(&mut self) -> Result<u64> {
+    pub(super) fn stack_pointer(&mut self) -> Result<u64> {
         let registers = self.command("g")?;
         number(registers.get(RSP * 16..(RSP + 1) * 16).unwrap_or_default())
     }
 
     /// Eight bytes of memory, as what runs sees it.
-    pub fn read(&mut self, address: u64) -> Result<u64> {
+    pub(super) fn read(&mut self, address: u64) -> Result<u64> {
         let answer = self.command(&format!("m{address:x},8"))?;
         number(&answer).with_context(|| format!("reading memory at {address:#x}"))
     }
 
     /// One byte.
-    pub fn write(&mut self, address: u64, byte: u8) -> Result<()> {
+    pub(super) fn write(&mut self, address: u64, byte: u8) -> Result<()> {
         self.done(&format!("M{address:x},1:{byte:02x}"))
     }
 

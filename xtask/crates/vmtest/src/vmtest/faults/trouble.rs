@@ -8,7 +8,7 @@ use ukl_run::resp::Client;
 
 type Test = (&'static str, fn(&mut Guest) -> Result<String>);
 
-pub const TESTS: &[Test] = &[
+pub(super) const TESTS: &[Test] = &[
     ("sigkill", sigkill),
     ("disk-full", disk_full),
     ("clock-jumps", clock),

@@ -11,7 +11,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// What must be there.
 #[derive(Debug)]
-pub struct Writer {
+pub(super) struct Writer {
     random: fastrand::Rng,
     /// By key: the last value whose SET was answered.
     model: BTreeMap<String, String>,
@@ -21,7 +21,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Writer { random: fastrand::Rng::with_seed(seed), model: BTreeMap::new(), open: None, acknowledged: 0 }
     }
 
@@ -46,13 +46,13 @@ impl Writer {
     }
 
     /// So many SETs, all of which have to be answered.
-    pub fn writes(&mut self, port: u16, count: u64) -> Result<()> {
+    pub(super) fn writes(&mut self, port: u16, count: u64) -> Result<()> {
         let mut client = Client::connect(port, DEADLINE)?;
         (0..count).try_for_each(|_| self.write(&mut client))
     }
 
     /// Writes for as long as `act` takes, which must not disturb it.
-    pub fn during(mut self, port: u16, act: impl FnOnce() -> Result<()>) -> Result<Self> {
+    pub(super) fn during(mut self, port: u16, act: impl FnOnce() -> Result<()>) -> Result<Self> {
         let end = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             let writing = scope.spawn(|| {
@@ -70,7 +70,7 @@ impl Writer {
     }
 
     /// Writes, does `act` after `delay`, and goes on until the connection breaks.
-    pub fn until_it_breaks(mut self, port: u16, delay: Duration, act: impl FnOnce() + Send) -> Result<Self> {
+    pub(super) fn until_it_breaks(mut self, port: u16, delay: Duration, act: impl FnOnce() + Send) -> Result<Self> {
         let mut client = Client::connect(port, DEADLINE)?;
         self.write(&mut client)?;
         std::thread::scope(|scope| {
@@ -87,7 +87,7 @@ impl Writer {
     }
 
     /// Every acknowledged value is there; of one that was open, either value. From here on it is the one that is there.
-    pub fn verify(&mut self, port: u16) -> Result<()> {
+    pub(super) fn verify(&mut self, port: u16) -> Result<()> {
         let mut client = Client::connect(port, DEADLINE)?;
         let mut read = |key: &str| -> Result<Option<String>> {
             match client.call(&[b"GET", key.as_bytes()])? {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ukl_run::memcached::{Client, Reply, Value};
 
 /// In the order in which they run.
-pub const TESTS: &[HostTest] = &[
+pub(super) const TESTS: &[HostTest] = &[
     ("version", version),
     ("set-get-delete", set_get_delete),
     ("wrong-commands-are-errors", wrong_commands),
@@ -22,7 +22,7 @@ pub const TESTS: &[HostTest] = &[
     ("stats-are-sane", stats_are_sane),
 ];
 
-pub fn connect(port: u16) -> Result<Client> {
+pub(super) fn connect(port: u16) -> Result<Client> {
     Client::connect(port, ANSWER_DEADLINE)
 }
 

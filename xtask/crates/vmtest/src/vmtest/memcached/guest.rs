@@ -9,7 +9,7 @@ use ukl_run::memcached::Client;
 use ukl_vm::vm::shell::Shell;
 
 /// In the order in which they run.
-pub const TESTS: &[GuestTest] = &[
+pub(super) const TESTS: &[GuestTest] = &[
     ("console-ps", ps),
     ("console-threads", threads),
     ("every-worker-serves", every_worker_serves),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ukl_run::resp::{Client, Reply, encode};
 
 /// In the order in which they run.
-pub const TESTS: &[HostTest] = &[
+pub(super) const TESTS: &[HostTest] = &[
     ("ping", ping),
     ("set-get", set_get),
     ("info", info),

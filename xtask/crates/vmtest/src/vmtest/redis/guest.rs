@@ -6,7 +6,7 @@ use ukl_run::resp::Client;
 use ukl_vm::vm::shell::Shell;
 
 /// In the order in which they run.
-pub const TESTS: &[GuestTest] = &[
+pub(super) const TESTS: &[GuestTest] = &[
     ("console-ps", ps),
     ("console-top", top),
     ("console-maps", maps),

@@ -13,7 +13,7 @@ const SIGNALS: &[(i32, &str)] =
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Ends `run` in each way there is while Redis serves; the machine ends with it and the port is free again.
-pub fn no_orphan(ctx: &Ctx) -> Result<String> {
+pub(super) fn no_orphan(ctx: &Ctx) -> Result<String> {
     let trial = Trial::empty(ctx)?;
     for (signal, name) in SIGNALS {
         let listener = TcpListener::bind("127.0.0.1:0").context("finding a free port")?;

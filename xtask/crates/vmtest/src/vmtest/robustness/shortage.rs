@@ -48,7 +48,7 @@ fn refused(output: &Ended, reason: &str, next: &str) -> Result<()> {
 }
 
 /// A download onto a disk that is full in the middle of it; with more room, the same command goes on.
-pub fn full_disk(ctx: &Ctx) -> Result<String> {
+pub(super) fn full_disk(ctx: &Ctx) -> Result<String> {
     let tarball = tarball(ctx)?;
     let trial = lacking(ctx, &tarball)?;
     let name = tarball.file_name().context("a tarball has a name")?.to_string_lossy().into_owned();
@@ -79,7 +79,7 @@ pub fn full_disk(ctx: &Ctx) -> Result<String> {
 }
 
 /// A cache on a file system that nobody may write.
-pub fn read_only(ctx: &Ctx) -> Result<String> {
+pub(super) fn read_only(ctx: &Ctx) -> Result<String> {
     let trial = Trial::empty(ctx)?;
     let script = "mount --bind $UKL_CACHE $UKL_CACHE && mount -o remount,bind,ro $UKL_CACHE && exec $XTASK fetch";
     let output = trial.output(&mut trial.isolated(MOUNTS, script)?, DEADLINE)?;
@@ -88,7 +88,7 @@ pub fn read_only(ctx: &Ctx) -> Result<String> {
 }
 
 /// A machine without a network, and the tarball brought by hand, as the answer says.
-pub fn no_network(ctx: &Ctx) -> Result<String> {
+pub(super) fn no_network(ctx: &Ctx) -> Result<String> {
     let tarball = tarball(ctx)?;
     let trial = lacking(ctx, &tarball)?;
     let name = tarball.file_name().context("a tarball has a name")?;
@@ -102,7 +102,7 @@ pub fn no_network(ctx: &Ctx) -> Result<String> {
 }
 
 /// A machine without `make`, and one with a QEMU that does not start.
-pub fn missing_tools(ctx: &Ctx) -> Result<String> {
+pub(super) fn missing_tools(ctx: &Ctx) -> Result<String> {
     let trial = Trial::empty(ctx)?;
     let tools = trial.beside("tools");
     fs::create_dir(&tools).context("making a folder of tools")?;
@@ -138,7 +138,7 @@ pub fn missing_tools(ctx: &Ctx) -> Result<String> {
 }
 
 /// A checkout and a program below a folder with blanks, quotes, brackets and letters beyond ASCII.
-pub fn odd_paths(ctx: &Ctx) -> Result<String> {
+pub(super) fn odd_paths(ctx: &Ctx) -> Result<String> {
     let trial = Trial::new(ctx)?;
     let odd = trial.beside(ODD);
     fs::create_dir(&odd).with_context(|| format!("creating {}", odd.display()))?;

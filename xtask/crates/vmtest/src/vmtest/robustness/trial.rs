@@ -19,12 +19,12 @@ const GRACE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
 /// A number below `limit`.
-pub fn random(limit: u64) -> u64 {
+pub(super) fn random(limit: u64) -> u64 {
     fastrand::u64(..limit)
 }
 
 /// The hash of a C library that was built.
-pub fn library(step: &Path) -> Result<String> {
+pub(super) fn library(step: &Path) -> Result<String> {
     let path = step.join("lib/libc.a");
     let bytes = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
     Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
@@ -32,14 +32,14 @@ pub fn library(step: &Path) -> Result<String> {
 
 /// A cache that is removed afterwards.
 #[derive(Debug)]
-pub struct Trial {
+pub(super) struct Trial {
     scratch: Scratch,
     repo: PathBuf,
 }
 
 /// This program, running.
 #[derive(Debug)]
-pub struct Running {
+pub(super) struct Running {
     child: Child,
     stdout: PathBuf,
     stderr: PathBuf,
@@ -47,7 +47,7 @@ pub struct Running {
 
 /// How it ended.
 #[derive(Clone, Debug)]
-pub struct Ended {
+pub(super) struct Ended {
     /// None after a signal.
     pub status: Option<i32>,
     pub stdout: String,
@@ -56,7 +56,7 @@ pub struct Ended {
 
 impl Trial {
     /// With the sources, and what takes long.
-    pub fn new(ctx: &Ctx) -> Result<Self> {
+    pub(super) fn new(ctx: &Ctx) -> Result<Self> {
         let trial = Self::empty(ctx)?;
         // The seeds are there once somebody has built a toolchain.
         ukl_app::toolchain::toolchain(ctx)?;
@@ -72,31 +72,31 @@ impl Trial {
     }
 
     /// With nothing in it.
-    pub fn empty(ctx: &Ctx) -> Result<Self> {
+    pub(super) fn empty(ctx: &Ctx) -> Result<Self> {
         let scratch = ctx.cache.scratch()?;
         let trial = Trial { scratch, repo: ctx.repo.root.clone() };
         fs::create_dir(trial.cache()).with_context(|| format!("creating {}", trial.cache().display()))?;
         Ok(trial)
     }
 
-    pub fn cache(&self) -> PathBuf {
+    pub(super) fn cache(&self) -> PathBuf {
         self.scratch.path().join("cache")
     }
 
     /// A place beside the cache.
-    pub fn beside(&self, name: &str) -> PathBuf {
+    pub(super) fn beside(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)
     }
 
     /// The command that runs this program, its words yet to come.
-    pub fn command(&self) -> Result<Command> {
+    pub(super) fn command(&self) -> Result<Command> {
         let mut command = Command::new(std::env::current_exe().context("finding this program")?);
         self.prepare(&mut command);
         Ok(command)
     }
 
     /// A shell command in namespaces of its own; `$XTASK` is this program, `$UKL_CACHE` the cache.
-    pub fn isolated(&self, namespaces: &[&str], script: &str) -> Result<Command> {
+    pub(super) fn isolated(&self, namespaces: &[&str], script: &str) -> Result<Command> {
         let mut command = Command::new("unshare");
         command.args(namespaces).args(["sh", "-c", script]);
         command.env("XTASK", std::env::current_exe().context("finding this program")?);
@@ -110,13 +110,13 @@ impl Trial {
     }
 
     /// Starts this program.
-    pub fn spawn(&self, words: &[&str]) -> Result<Running> {
+    pub(super) fn spawn(&self, words: &[&str]) -> Result<Running> {
         let mut command = self.command()?;
         self.start(command.args(words))
     }
 
     /// Starts a command, its output in files: a pipe would be held open by whoever outlives it.
-    pub fn start(&self, command: &mut Command) -> Result<Running> {
+    pub(super) fn start(&self, command: &mut Command) -> Result<Running> {
         let name = format!("{:016x}", fastrand::u64(..));
         let (stdout, stderr) = (self.beside(&format!("{name}.out")), self.beside(&format!("{name}.err")));
         let file = |path: &Path| fs::File::create(path).with_context(|| format!("creating {}", path.display()));
@@ -127,23 +127,23 @@ impl Trial {
     }
 
     /// Runs a command to its end.
-    pub fn output(&self, command: &mut Command, deadline: Duration) -> Result<Ended> {
+    pub(super) fn output(&self, command: &mut Command, deadline: Duration) -> Result<Ended> {
         self.start(command)?.wait(deadline)
     }
 
     /// The finished step of a kind.
-    pub fn find(&self, kind: &str) -> Result<Option<PathBuf>> {
+    pub(super) fn find(&self, kind: &str) -> Result<Option<PathBuf>> {
         let steps = self.cache().join("steps");
         Ok(names(&steps)?.into_iter().find(|name| name.starts_with(kind)).map(|name| steps.join(name)))
     }
 
     /// Whether the last step of the build is there.
-    pub fn is_built(&self) -> Result<bool> {
+    pub(super) fn is_built(&self) -> Result<bool> {
         Ok(self.find("toolchain-")?.is_some())
     }
 
     /// Removes what the build made, so that it can be killed once more.
-    pub fn forget(&self) -> Result<()> {
+    pub(super) fn forget(&self) -> Result<()> {
         for kind in ["toolchain-", "musl-process-"] {
             while let Some(step) = self.find(kind)? {
                 fs::remove_dir_all(&step).with_context(|| format!("removing {}", step.display()))?;
@@ -153,13 +153,13 @@ impl Trial {
     }
 
     /// Steps that somebody began and nobody ended.
-    pub fn unfinished(&self) -> Result<Vec<String>> {
+    pub(super) fn unfinished(&self) -> Result<Vec<String>> {
         let names = names(&self.cache().join("steps"))?;
         Ok(names.into_iter().filter(|name| name.starts_with('.')).collect())
     }
 
     /// Fails when a descendant of what was started lives on.
-    pub fn nobody_left(&self) -> Result<()> {
+    pub(super) fn nobody_left(&self) -> Result<()> {
         let start = Instant::now();
         loop {
             let left = self.descendants()?;
@@ -172,7 +172,7 @@ impl Trial {
     }
 
     /// The names of the processes that have the mark.
-    pub fn descendants(&self) -> Result<Vec<String>> {
+    pub(super) fn descendants(&self) -> Result<Vec<String>> {
         let mark = format!("{MARK}={}", self.scratch.path().display());
         let mut found = Vec::new();
         for name in names(Path::new("/proc"))?.into_iter().filter(|name| name.parse::<u32>().is_ok()) {
@@ -188,18 +188,18 @@ impl Trial {
 }
 
 impl Running {
-    pub fn has_ended(&mut self) -> Result<bool> {
+    pub(super) fn has_ended(&mut self) -> Result<bool> {
         Ok(self.child.try_wait().context("waiting for this program")?.is_some())
     }
 
     /// Ends it as a full machine or an impatient user does: it cannot do anything about it.
-    pub fn kill(&mut self) -> Result<()> {
+    pub(super) fn kill(&mut self) -> Result<()> {
         self.child.kill().context("killing this program")?;
         self.child.wait().context("waiting for this program").map(drop)
     }
 
     /// Sends it a signal and waits for its end.
-    pub fn signal(&mut self, signal: i32, deadline: Duration) -> Result<()> {
+    pub(super) fn signal(&mut self, signal: i32, deadline: Duration) -> Result<()> {
         // SAFETY: the child has not been waited for, so the number is still its own.
         ensure!(unsafe { libc::kill(self.child.id() as i32, signal) } == 0, "sending a signal failed");
         let start = Instant::now();
@@ -211,7 +211,7 @@ impl Running {
     }
 
     /// Waits until it has printed a text.
-    pub fn wait_for(&mut self, text: &str, deadline: Duration) -> Result<()> {
+    pub(super) fn wait_for(&mut self, text: &str, deadline: Duration) -> Result<()> {
         let start = Instant::now();
         loop {
             let said = self.said()?;
@@ -227,7 +227,7 @@ impl Running {
     }
 
     /// Waits for its end.
-    pub fn wait(mut self, deadline: Duration) -> Result<Ended> {
+    pub(super) fn wait(mut self, deadline: Duration) -> Result<Ended> {
         let start = Instant::now();
         while !self.has_ended()? {
             if start.elapsed() >= deadline {

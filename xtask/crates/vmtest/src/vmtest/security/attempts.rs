@@ -5,7 +5,7 @@
 /// In them `{stub}` starts the application, `{roots}` is a process of it that root has started and `{mine}` one that the
 /// user has; `{sleep}` is an ordinary process of the user, and `{entry}` the address of the entry of calls.
 #[derive(Debug)]
-pub struct Attempt {
+pub(super) struct Attempt {
     pub name: &'static str,
     pub attempt: &'static str,
     /// What becomes of it.
@@ -23,7 +23,7 @@ const fn refused(
     Attempt { name, attempt, answer, controls }
 }
 
-pub const ATTEMPTS: &[Attempt] = &[
+pub(super) const ATTEMPTS: &[Attempt] = &[
     // A file of one's own, or one that can be changed.
     refused(
         "stub-of-the-user",

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 type Test = (&'static str, fn(&mut Guest) -> Result<String>);
 
 /// In this order: lockdown stays until the machine ends.
-pub const TESTS: &[Test] = &[
+pub(super) const TESTS: &[Test] = &[
     ("no-page-is-writable-and-executable", pages),
     ("secure-mode", secure_mode),
     ("personality", personality),

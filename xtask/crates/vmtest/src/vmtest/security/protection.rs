@@ -14,7 +14,7 @@ const WITHOUT: &str = "clearcpuid=smap,smep nokaslr mitigations=off pti=off";
 const MISSED: [&str; 6] = ["smep", "smap", "pti", "kaslr", "spectre_v1", "spectre_v2"];
 
 /// In the running machine all of it is on; one that boots without is told from it.
-pub fn check(ctx: &Ctx, app: &App, level: &Level, vm: &mut Vm) -> Result<String> {
+pub(super) fn check(ctx: &Ctx, app: &App, level: &Level, vm: &mut Vm) -> Result<String> {
     let found = protection::of(vm)?;
     ensure!(found.off.is_empty(), "not protected: {:?}", found.off);
     for name in ON {

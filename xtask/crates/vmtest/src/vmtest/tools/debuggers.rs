@@ -4,7 +4,7 @@ use super::{FOLDER, Guest, Test};
 use anyhow::{Context, Result, ensure};
 use ukl_app::symbols;
 
-pub const TESTS: &[Test] = &[("strace", strace), ("gdb", gdb), ("core-dump", core)];
+pub(super) const TESTS: &[Test] = &[("strace", strace), ("gdb", gdb), ("core-dump", core)];
 
 /// Each call once, with what it was given and what it returned; afterwards calls are direct again.
 fn strace(guest: &mut Guest) -> Result<String> {

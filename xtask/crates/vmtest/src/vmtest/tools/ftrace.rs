@@ -4,7 +4,7 @@ use super::{Guest, Test};
 use anyhow::{Context, Result, ensure};
 use ukl_repo::config::LevelOptions;
 
-pub const TESTS: &[Test] =
+pub(super) const TESTS: &[Test] =
     &[("function", function), ("function-graph", graph), ("syscall-events", events), ("trace-cmd", trace_cmd)];
 
 /// What every level calls to send.

@@ -7,7 +7,7 @@ use ukl_repo::ctx::Ctx;
 use ukl_run::debug;
 
 /// Breakpoints in the application and in the kernel are both hit.
-pub fn both_break(ctx: &Ctx, level: &Level) -> Result<String> {
+pub(super) fn both_break(ctx: &Ctx, level: &Level) -> Result<String> {
     let session = debug::session(ctx, "redis", &level.name)?;
     let mut gdb = session.command();
     gdb.arg("--batch");

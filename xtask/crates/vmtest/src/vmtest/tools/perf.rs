@@ -4,7 +4,7 @@ use super::{Guest, Test};
 use anyhow::{Context, Result, ensure};
 use ukl_repo::config::LevelOptions;
 
-pub const TESTS: &[Test] = &[("perf-stat", stat), ("perf-record", record), ("perf-top", top)];
+pub(super) const TESTS: &[Test] = &[("perf-stat", stat), ("perf-record", record), ("perf-top", top)];
 
 /// So many requests are so many calls of write, and another process has none of them.
 fn stat(guest: &mut Guest) -> Result<String> {

@@ -3,7 +3,7 @@
 use super::{Guest, Test};
 use anyhow::{Result, ensure};
 
-pub const TESTS: &[Test] = &[("kprobe", kprobe), ("kprobes-refused", refused), ("uprobe-refused", uprobe)];
+pub(super) const TESTS: &[Test] = &[("kprobe", kprobe), ("kprobes-refused", refused), ("uprobe-refused", uprobe)];
 
 const EVENTS: &str = "/sys/kernel/tracing/kprobe_events";
 

@@ -3,7 +3,7 @@
 use super::{Guest, Test};
 use anyhow::{Context, Result, ensure};
 
-pub const TESTS: &[Test] = &[("proc", proc)];
+pub(super) const TESTS: &[Test] = &[("proc", proc)];
 
 /// It waits in `epoll_pwait`, and every file that tells of it says so.
 fn proc(guest: &mut Guest) -> Result<String> {

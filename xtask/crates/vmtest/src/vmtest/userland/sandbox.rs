@@ -8,7 +8,7 @@ const RESERVED: u32 = 32;
 const DESCRIPTORS: u32 = 2048;
 
 /// Redis lowers the number of its clients to what it may open. Without the capability, root cannot raise the limit.
-pub fn limit_nofile(guest: &mut Guest) -> Result<String> {
+pub(super) fn limit_nofile(guest: &mut Guest) -> Result<String> {
     let limit = format!("LimitNOFILE={DESCRIPTORS}");
     with(guest, &[&limit, "CapabilityBoundingSet=~CAP_SYS_RESOURCE"], |guest| {
         let expected = format!("maxclients {}", DESCRIPTORS - RESERVED);
@@ -18,7 +18,7 @@ pub fn limit_nofile(guest: &mut Guest) -> Result<String> {
 }
 
 /// Name spaces, read-only file systems and no new privileges: the server works, and writes only where it may.
-pub fn sandbox(guest: &mut Guest) -> Result<String> {
+pub(super) fn sandbox(guest: &mut Guest) -> Result<String> {
     let settings = [
         // Redis writes into a folder that it is told to use, if that is not forbidden by itself.
         "ExecStart=",
@@ -52,7 +52,7 @@ pub fn sandbox(guest: &mut Guest) -> Result<String> {
 }
 
 /// A filter of system calls applies to direct calls: the last step of a snapshot is refused.
-pub fn seccomp(guest: &mut Guest) -> Result<String> {
+pub(super) fn seccomp(guest: &mut Guest) -> Result<String> {
     let settings =
         ["NoNewPrivileges=yes", "SystemCallFilter=~rename renameat renameat2", "SystemCallErrorNumber=EPERM"];
     with(guest, &settings, |guest| {
