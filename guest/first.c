@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The first process of the lean footing: it gives the network card its address, starts the application, and stops the
+ * The first process of the kernel profile `lean`: it gives the network card its address, starts the application, and stops the
  * machine when that ends. It does what guest/init does for a boot to be short: no shell, no C library, and nothing before
  * the application that the application does not need.
  *

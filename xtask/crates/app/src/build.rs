@@ -2,7 +2,7 @@
 
 use crate::{app, link, symbols};
 use anyhow::Result;
-use ukl_repo::config::{DEFAULT_LEVEL, Footing};
+use ukl_repo::config::{DEFAULT_LEVEL, KernelProfile};
 use ukl_repo::ctx::Ctx;
 
 /// Options of `build`.
@@ -13,9 +13,9 @@ pub struct Args {
     /// The level: a file of kernel/levels.
     #[arg(long, default_value = DEFAULT_LEVEL)]
     level: String,
-    /// The kernel's footing: `lean` is docs/boot.md's, `debian` that of docs/userland.md.
+    /// The kernel profile: `lean` is docs/boot.md's, `debian` that of docs/userland.md.
     #[arg(long, default_value = "full")]
-    footing: Footing,
+    kernel_profile: KernelProfile,
     /// Only the program and its object, which all levels share; no kernel.
     #[arg(long)]
     program: bool,
@@ -34,7 +34,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         }
         return Ok(());
     }
-    let image = link::image_on(ctx, &app, &level, args.footing)?;
+    let image = link::image_on(ctx, &app, &level, args.kernel_profile)?;
     for app in app.all() {
         println!("source   {}", app::editable_source(ctx, app)?.display());
     }

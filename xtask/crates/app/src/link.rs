@@ -12,7 +12,7 @@ use ukl_host::cache::Key;
 use ukl_host::failure::Failure;
 use ukl_host::{prebuilt, process};
 use ukl_kernel::kernel::{self, KernelBuild};
-use ukl_repo::config::{App, DEFAULT_LEVEL, Footing, KernelFlavour, Level};
+use ukl_repo::config::{App, DEFAULT_LEVEL, KernelFlavour, KernelProfile, Level};
 use ukl_repo::ctx::Ctx;
 use xshell::Shell;
 
@@ -65,11 +65,11 @@ pub struct Image {
 ///
 /// Everything is built first that is missing. When nothing changed, this costs what the application's make costs.
 pub fn image(ctx: &Ctx, app: &App, level: &Level) -> Result<Image> {
-    image_on(ctx, app, level, Footing::Full)
+    image_on(ctx, app, level, KernelProfile::Full)
 }
 
-/// The same on a footing.
-pub fn image_on(ctx: &Ctx, app: &App, level: &Level, footing: Footing) -> Result<Image> {
+/// The same on a kernel profile.
+pub fn image_on(ctx: &Ctx, app: &App, level: &Level, kernel_profile: KernelProfile) -> Result<Image> {
     for app in app.all() {
         if let Some(reason) = app.skip_levels.get(&level.name) {
             return Err(Failure::usage(
@@ -82,7 +82,7 @@ pub fn image_on(ctx: &Ctx, app: &App, level: &Level, footing: Footing) -> Result
         return Ok(Image { bzimage: dir.join("bzImage"), vmlinux: dir.join("vmlinux") });
     }
     let built = app.all().map(|app| Ok((app, app::build_app(ctx, app)?))).collect::<Result<Vec<_>>>()?;
-    let kernel = kernel::kernel(ctx, level.kernel, footing)?;
+    let kernel = kernel::kernel(ctx, level.kernel, kernel_profile)?;
     match level.kernel {
         // Nothing is linked in, so every application shares the kernel as it was built.
         KernelFlavour::Vanilla => {

@@ -44,7 +44,7 @@ pub struct Args {
     /// Write every sample to DIR/bench.json and the page DIR/index.html.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Measure the lean footing instead: boot to the first answer, size, idle memory, throughput; with --profile also what
+    /// Measure the lean kernel profile instead: boot to the first answer, size, idle memory, throughput; with --profile also what
     /// takes the time and the space.
     #[arg(long, conflicts_with = "calibrate")]
     boot: bool,

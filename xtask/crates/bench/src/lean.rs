@@ -1,4 +1,4 @@
-//! The lean footing: the kernel without the tools around it, uncompressed and entered directly, on a machine with a network
+//! The lean kernel profile: the kernel without the tools around it, uncompressed and entered directly, on a machine with a network
 //! card and nothing else. docs/boot.md says what it is for and what it leaves out.
 
 mod answer;
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use ukl_app::link;
 use ukl_host::cache::Key;
 use ukl_host::failure::Failure;
-use ukl_repo::config::{App, Footing, Level};
+use ukl_repo::config::{App, KernelProfile, Level};
 use ukl_repo::ctx::Ctx;
 use ukl_report::record::{Kind, Metric, Sample};
 
@@ -46,11 +46,14 @@ impl Image {
     pub fn build(ctx: &Ctx, app: &App, level: &Level, beside: Option<&str>) -> Result<Self> {
         let Some(requests) = schema::requests(&ctx.repo, app)? else {
             return Err(Failure::usage(
-                format!("application `{}` is no server that the lean footing can ask: it has no [requests]", app.name),
+                format!(
+                    "application `{}` is no server that the lean kernel profile can ask: it has no [requests]",
+                    app.name
+                ),
                 format!("write the section into {}, or name `--app redis`", schema::path(app).display()),
             ));
         };
-        let image = link::image_on(ctx, app, level, Footing::Lean)?;
+        let image = link::image_on(ctx, app, level, KernelProfile::Lean)?;
         let key = Key::new("lean-kernel-v1").file(&image.vmlinux)?;
         let dir = ctx.cache.step("lean-kernel", &key, |out| {
             std::fs::write(out.join("vmlinux"), initramfs::stripped(&image.vmlinux)?).context("writing the kernel")

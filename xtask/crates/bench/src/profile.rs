@@ -74,7 +74,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
 
 /// Samples a level and puts the stacks together.
 pub fn of_level(ctx: &Ctx, app: &App, level: &Level, load: &Load) -> Result<Profile> {
-    let image = link::image_on(ctx, app, level, ukl_repo::config::Footing::Debian)?;
+    let image = link::image_on(ctx, app, level, ukl_repo::config::KernelProfile::Debian)?;
     let recording = record(ctx, app, level, load)?;
     let executable = app::build_app(ctx, app)?.executable;
     let program = symbols::Program::new(app, level.kernel, &image.vmlinux, &executable)?;

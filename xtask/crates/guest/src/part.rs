@@ -10,7 +10,7 @@ use ukl_app::{cxx, library, link, toolchain};
 use ukl_host::failure::Failure;
 use ukl_host::process;
 use ukl_kernel::{configure, kernel};
-use ukl_repo::config::{Footing, KernelFlavour};
+use ukl_repo::config::{KernelFlavour, KernelProfile};
 use ukl_repo::ctx::Ctx;
 use xshell::{Shell, cmd};
 
@@ -46,7 +46,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         ["kernel-source", name] => keep(&kernel::kernel_source(ctx, flavour(name)?)?, &place),
         ["kernel-headers"] => keep(&toolchain::kernel_headers(ctx)?, &place),
         ["config", name] => {
-            let config = configure::config_with(ctx, flavour(name)?, Footing::Full, &args.fragment)?;
+            let config = configure::config_with(ctx, flavour(name)?, KernelProfile::Full, &args.fragment)?;
             keep(config.parent().context("a configuration has a folder")?, &place)
         }
         ["musl", "process"] => keep(&musl::musl(ctx, Flavour::Process)?, &place),

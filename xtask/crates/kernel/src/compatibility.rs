@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use ukl_host::atomic;
 use ukl_host::failure::Failure;
-use ukl_repo::config::{Footing, KernelFlavour, Level};
+use ukl_repo::config::{KernelFlavour, KernelProfile, Level};
 use ukl_repo::ctx::Ctx;
 
 /// What the table stands between.
@@ -75,7 +75,7 @@ fn replaced(page: &str, table: &str) -> Result<String> {
 
 /// From the kernel that every level of this repository is measured on.
 fn table(ctx: &Ctx) -> Result<String> {
-    let build = kernel::kernel(ctx, KernelFlavour::Ukl, Footing::Full)?;
+    let build = kernel::kernel(ctx, KernelFlavour::Ukl, KernelProfile::Full)?;
     let read = |file: &str| {
         let path: &Path = &build.output.join(file);
         fs_err::read_to_string(path)

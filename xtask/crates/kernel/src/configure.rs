@@ -8,7 +8,7 @@ use fs_err as fs;
 use std::path::PathBuf;
 use ukl_host::failure::Failure;
 use ukl_host::{prebuilt, process};
-use ukl_repo::config::{DEFAULT_LEVEL, Footing, KernelFlavour};
+use ukl_repo::config::{DEFAULT_LEVEL, KernelFlavour, KernelProfile};
 use ukl_repo::ctx::Ctx;
 use xshell::Shell;
 
@@ -18,9 +18,9 @@ pub struct Args {
     /// The level whose kernel is configured.
     #[arg(long, default_value = DEFAULT_LEVEL)]
     level: String,
-    /// The footing: `lean` is docs/boot.md's, `debian` that of docs/userland.md, `checked` that of `fuzz --checked`.
+    /// The kernel profile: `lean` is docs/boot.md's, `debian` that of docs/userland.md, `checked` that of `fuzz --checked`.
     #[arg(long, default_value = "full")]
-    footing: Footing,
+    kernel_profile: KernelProfile,
     /// Also write the configuration to this file.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -29,7 +29,7 @@ pub struct Args {
 /// Runs `configure`: prints where the configuration is.
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let level = ctx.repo.level(&args.level)?;
-    let config = config(ctx, level.kernel, args.footing)?;
+    let config = config(ctx, level.kernel, args.kernel_profile)?;
     if let Some(output) = args.output {
         fs::copy(&config, &output)?;
     }
@@ -37,18 +37,23 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     Ok(())
 }
 
-/// The complete configuration of a flavour on a footing, as a file in the cache.
-pub fn config(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Result<PathBuf> {
-    config_with(ctx, flavour, footing, &[])
+/// The complete configuration of a flavour on a kernel profile, as a file in the cache.
+pub fn config(ctx: &Ctx, flavour: KernelFlavour, kernel_profile: KernelProfile) -> Result<PathBuf> {
+    config_with(ctx, flavour, kernel_profile, &[])
 }
 
 /// The same with more fragments of kernel/config, named without their extension.
-pub fn config_with(ctx: &Ctx, flavour: KernelFlavour, footing: Footing, extra: &[String]) -> Result<PathBuf> {
-    let plain = footing == Footing::Full && extra.is_empty();
+pub fn config_with(
+    ctx: &Ctx,
+    flavour: KernelFlavour,
+    kernel_profile: KernelProfile,
+    extra: &[String],
+) -> Result<PathBuf> {
+    let plain = kernel_profile == KernelProfile::Full && extra.is_empty();
     if let Some(config) = prebuilt::find(&format!("config/{flavour}/config")).filter(|_| plain) {
         return Ok(config);
     }
-    let mut fragments = fragments(ctx, flavour, footing);
+    let mut fragments = fragments(ctx, flavour, kernel_profile);
     fragments.extend(extra.iter().map(|name| ctx.repo.root.join(format!("kernel/config/{name}.config"))));
     let requests = fragment::read(&fragments)?;
     let asked = fragment::render(&requests);
@@ -70,13 +75,13 @@ pub fn config_with(ctx: &Ctx, flavour: KernelFlavour, footing: Footing, extra: &
     Ok(step.join("config"))
 }
 
-/// The fragments of a flavour on a footing, in the order in which they are merged.
-fn fragments(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Vec<PathBuf> {
+/// The fragments of a flavour on a kernel profile, in the order in which they are merged.
+fn fragments(ctx: &Ctx, flavour: KernelFlavour, kernel_profile: KernelProfile) -> Vec<PathBuf> {
     let own = match flavour {
         KernelFlavour::Vanilla => None,
         KernelFlavour::Ukl => Some("ukl.config"),
     };
-    let names = ["base.config"].into_iter().chain(footing.fragments().iter().copied()).chain(own);
+    let names = ["base.config"].into_iter().chain(kernel_profile.fragments().iter().copied()).chain(own);
     names.map(|name| ctx.repo.root.join("kernel/config").join(name)).collect()
 }
 

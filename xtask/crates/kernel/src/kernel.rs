@@ -7,7 +7,7 @@ use fs_err as fs;
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
 use ukl_host::{prebuilt, process};
-use ukl_repo::config::{Footing, KernelFlavour};
+use ukl_repo::config::{KernelFlavour, KernelProfile};
 use ukl_repo::ctx::Ctx;
 use ukl_sources::{fetch, unpack};
 use xshell::{Cmd, Shell, cmd};
@@ -82,12 +82,12 @@ pub fn make<'s>(sh: &'s Shell, ctx: &Ctx, source: &Path, output: &Path) -> Resul
     Ok(make)
 }
 
-/// The kernel of a flavour on a footing with every object compiled, and no application linked in.
+/// The kernel of a flavour on a kernel profile with every object compiled, and no application linked in.
 ///
 /// An interrupted build goes on where it ended; a complete one is recorded in a stamp file, so that asking again costs
 /// nothing.
-pub fn kernel(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Result<KernelBuild> {
-    let config = configure::config(ctx, flavour, footing)?;
+pub fn kernel(ctx: &Ctx, flavour: KernelFlavour, kernel_profile: KernelProfile) -> Result<KernelBuild> {
+    let config = configure::config(ctx, flavour, kernel_profile)?;
     let stamp = ctx.repo.kernel()?.stamp;
     let key = source_key(ctx, flavour)?
         .str("kernel-v1")
@@ -111,12 +111,12 @@ pub fn kernel(ctx: &Ctx, flavour: KernelFlavour, footing: Footing) -> Result<Ker
     }
     let sh = Shell::new()?;
     let mut make = make(&sh, ctx, &build.source, &build.output)?;
-    if footing == Footing::Debian {
+    if kernel_profile == KernelProfile::Debian {
         // What gdb loads beside vmlinux; it is no part of bzImage.
         make = make.arg("scripts_gdb");
     }
     process::run_logged(
-        &format!("building the {flavour} kernel, {footing} footing"),
+        &format!("building the {flavour} kernel, {kernel_profile} profile"),
         make.arg("bzImage"),
         &work.path.join("log"),
     )?;

@@ -8,7 +8,7 @@ use ukl_app::{link, symbols};
 use ukl_host::failure::Failure;
 use ukl_host::process;
 use ukl_kernel::kernel;
-use ukl_repo::config::{DEFAULT_LEVEL, Footing, KernelFlavour};
+use ukl_repo::config::{DEFAULT_LEVEL, KernelFlavour, KernelProfile};
 use ukl_repo::ctx::Ctx;
 use ukl_sources::doctor;
 use ukl_vm::vm::Vm;
@@ -53,14 +53,14 @@ pub struct Session {
 /// Starts the machine.
 pub fn session(ctx: &Ctx, app: &str, level: &str) -> Result<Session> {
     let (app, level) = (ctx.repo.app(app)?, ctx.repo.level(level)?);
-    let image = link::image_on(ctx, &app, &level, Footing::Debian)?;
+    let image = link::image_on(ctx, &app, &level, KernelProfile::Debian)?;
     let mut plan = run::plan_on(ctx, &app, &level, Userland::Tools, None, &[])?;
     plan.name = format!("debug-{}-{}", app.name, level.name);
     // Functions lie where the image says.
     plan.append.push("nokaslr".to_owned());
     plan.debugger = true;
     let vm = Vm::boot(ctx, &plan)?;
-    let scripts = kernel::kernel(ctx, level.kernel, Footing::Debian)?.output.join("vmlinux-gdb.py");
+    let scripts = kernel::kernel(ctx, level.kernel, KernelProfile::Debian)?.output.join("vmlinux-gdb.py");
     let mut words = vec![
         "set confirm off".to_owned(),
         "set pagination off".to_owned(),

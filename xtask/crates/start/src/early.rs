@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command};
 use ukl_host::process;
 use ukl_kernel::kernel;
-use ukl_repo::config::{DEFAULT_LEVEL, Footing};
+use ukl_repo::config::{DEFAULT_LEVEL, KernelProfile};
 use ukl_repo::ctx::{Ctx, Install};
 use ukl_sources::{doctor, fetch};
 use xshell::{Shell, cmd};
@@ -73,7 +73,7 @@ pub(crate) fn build(request: &Request) -> Result<()> {
         let ready = doctor::prepare(&ctx);
         download.join().unwrap_or(Ok(())).and(ready)
     })?;
-    kernel::kernel(&ctx, flavour, Footing::Full).map(drop)
+    kernel::kernel(&ctx, flavour, KernelProfile::Full).map(drop)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::{app, link};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
-use ukl_repo::config::{App, Footing, KernelFlavour, Level};
+use ukl_repo::config::{App, KernelFlavour, KernelProfile, Level};
 use ukl_repo::ctx::Ctx;
 
 /// What a debugger loads for an application at a level: `PROGRAM.symbols`, or the program itself where it is an ordinary one.
@@ -24,9 +24,9 @@ pub fn file(ctx: &Ctx, app: &App, level: &Level, image: &Image) -> Result<PathBu
     Ok(dir.join(name))
 }
 
-/// The same on the footing that has the tools.
+/// The same on the kernel profile that has the tools.
 pub fn with_tools(ctx: &Ctx, app: &App, level: &Level) -> Result<PathBuf> {
-    file(ctx, app, level, &link::image_on(ctx, app, level, Footing::Debian)?)
+    file(ctx, app, level, &link::image_on(ctx, app, level, KernelProfile::Debian)?)
 }
 
 /// gdb's command for the companion where the kernel's text has been moved by `slide`. The application's data is where it was.

@@ -1,4 +1,4 @@
-//! `cargo xtask bench --boot`: how fast, how small and how frugal a server is on the lean footing, level beside level.
+//! `cargo xtask bench --boot`: how fast, how small and how frugal a server is on the lean kernel profile, level beside level.
 
 use super::guest::{DEADLINE, Options};
 use super::phases::{self, Phases};
@@ -46,7 +46,7 @@ pub fn run(ctx: &Ctx, order: &Order) -> Result<Record> {
         let (free_kib, guest) = idle(ctx, order.app, level).with_context(doing)?;
         let used = f64::from(MEMORY_MIB) * 1024.0 * 1024.0 - free_kib as f64 * 1024.0;
         let sample = Sample::new(&order.app.name, &level.name, Metric::IdleMemoryBytes, Kind::Counted, 0, used);
-        samples.push(on_footing(sample).with("memory_mib", u64::from(MEMORY_MIB)));
+        samples.push(on_lean(sample).with("memory_mib", u64::from(MEMORY_MIB)));
         seen.get_or_insert(guest);
     }
     samples.extend(boots(ctx, &images, order.rounds)?);
@@ -60,9 +60,9 @@ pub fn run(ctx: &Ctx, order: &Order) -> Result<Record> {
     Ok(Record::new(start, Emulator { version: emulator_version()?, accelerators }, guest, samples))
 }
 
-/// No other footing's sample is compared with it.
-fn on_footing(sample: Sample) -> Sample {
-    sample.with("footing", "lean")
+/// No other kernel profile's sample is compared with it.
+fn on_lean(sample: Sample) -> Sample {
+    sample.with("kernel_profile", "lean")
 }
 
 fn sizes(images: &[Image]) -> Result<Vec<Sample>> {
@@ -70,7 +70,7 @@ fn sizes(images: &[Image]) -> Result<Vec<Sample>> {
     for image in images {
         for (part, bytes) in Sizes::of(image)?.parts() {
             let sample = image.sample(Metric::ImageBytes, Kind::Counted, 0, bytes as f64);
-            samples.push(on_footing(sample).with("part", part));
+            samples.push(on_lean(sample).with("part", part));
         }
     }
     Ok(samples)
@@ -121,7 +121,7 @@ fn boots(ctx: &Ctx, images: &[Image], rounds: u32) -> Result<Vec<Sample>> {
             eprintln!("round {round}: {name} at level {level} answered after {wall:.3} s, {cpu:.2} s of a processor");
             for (clock, time) in [("wall", wall), ("cpu", cpu)] {
                 let sample = image.sample(Metric::BootToFirstPongS, Kind::EmulatedTime, round, time);
-                samples.push(on_footing(sample).with("memory_mib", u64::from(MEMORY_MIB)).with("clock", clock));
+                samples.push(on_lean(sample).with("memory_mib", u64::from(MEMORY_MIB)).with("clock", clock));
             }
         }
     }
@@ -141,7 +141,7 @@ fn loads(ctx: &Ctx, images: &[Image]) -> Result<Vec<Sample>> {
                     let level = &image.level.name;
                     eprintln!("round {round}, {cpus} CPU(s): {command} at level {level}: {rate:.0} requests/s");
                     let sample = image.sample(Metric::RequestsPerS, Kind::EmulatedTime, round, rate);
-                    let sample = on_footing(sample).with("command", command.as_str()).with("cpus", u64::from(cpus));
+                    let sample = on_lean(sample).with("command", command.as_str()).with("cpus", u64::from(cpus));
                     samples.push(sample.with("connections", u64::from(CONNECTIONS)));
                 }
             }

@@ -1,4 +1,4 @@
-//! A running machine of the lean footing with its server.
+//! A running machine of the lean kernel profile with its server.
 
 use super::Image;
 use super::answer::{self, Question};

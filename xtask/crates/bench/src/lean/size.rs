@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use ukl_host::process;
 use ukl_kernel::kernel;
-use ukl_repo::config::Footing;
+use ukl_repo::config::KernelProfile;
 use ukl_repo::ctx::Ctx;
 
 /// How many folders of the kernel are listed.
@@ -62,7 +62,7 @@ impl Sizes {
 /// What the loaded image consists of, the largest first, uncompressed: its sections, the application's part of the text by
 /// itself, and the kernel's objects by folder.
 pub(super) fn listing(ctx: &Ctx, image: &Image) -> Result<String> {
-    let objects = kernel::kernel(ctx, image.level.kernel, Footing::Lean)?.output;
+    let objects = kernel::kernel(ctx, image.level.kernel, KernelProfile::Lean)?.output;
     let mut text = "sections\n".to_owned();
     text += &table(sections(&image.symbols)?, usize::MAX);
     text += "objects of the kernel, by folder\n";

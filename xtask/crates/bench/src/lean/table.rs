@@ -1,4 +1,4 @@
-//! The figures of the lean footing on the terminal.
+//! The figures of the lean kernel profile on the terminal.
 
 use std::collections::BTreeMap;
 use ukl_report::record::{Metric, Parameters, Sample};
@@ -40,9 +40,9 @@ pub(super) fn table(samples: &[Sample]) -> String {
     text
 }
 
-/// Every parameter but the footing, which is the same in all of them.
+/// Every parameter but the kernel profile, which is the same in all of them.
 fn describe(parameters: &Parameters) -> String {
-    let shown = parameters.iter().filter(|(name, _)| *name != "footing");
+    let shown = parameters.iter().filter(|(name, _)| *name != "kernel_profile");
     shown.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
 }
 
@@ -55,7 +55,7 @@ mod tests {
     fn levels_stand_beside_each_other() {
         let boot = |level, round, value| {
             let sample = Sample::new("redis", level, Metric::BootToFirstPongS, Kind::EmulatedTime, round, value);
-            sample.with("footing", "lean").with("memory_mib", 512)
+            sample.with("kernel_profile", "lean").with("memory_mib", 512)
         };
         let size = |part: &str, value| {
             Sample::new("redis", "byb", Metric::ImageBytes, Kind::Counted, 0, value).with("part", part)

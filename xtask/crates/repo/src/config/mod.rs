@@ -2,22 +2,22 @@
 
 mod app;
 mod commands;
-mod footing;
 mod kernel;
 mod level;
 mod levels;
 mod library;
 mod package;
+mod profile;
 mod source;
 
 pub use app::{App, AppBuild, CXX, FOLDER, Guest, MEMORY_MIB, Parties, RawApp, Ready, library_placeholder};
 pub use commands::Commands;
-pub use footing::Footing;
 pub use kernel::KernelPin;
 pub use level::{DEFAULT_LEVEL, KernelFlavour, Level, LevelOptions, REFERENCE_LEVEL, RawLevel};
 pub use levels::Levels;
 pub use library::{Library, LibraryBuild, RawLibrary};
 pub use package::{Check, Package, PackageProgram, RawPackage};
+pub use profile::KernelProfile;
 pub use source::Source;
 
 use anyhow::{Context, Result};

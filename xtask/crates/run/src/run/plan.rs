@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ukl_app::link;
 use ukl_guest::initramfs::{self, ExtraFile};
 use ukl_guest::{debian, userland};
-use ukl_repo::config::{App, Footing, Level};
+use ukl_repo::config::{App, KernelProfile, Level};
 use ukl_repo::ctx::Ctx;
 use ukl_vm::vm::Plan;
 
@@ -14,7 +14,7 @@ use ukl_vm::vm::Plan;
 pub enum Userland {
     /// The guest that is measured: a busybox in memory.
     Busybox,
-    /// The same on the Debian footing, with Debian's programs below /debian.
+    /// The same on the Debian kernel profile, with Debian's programs below /debian.
     Tools,
     /// Debian with systemd, the application a unit of it.
     Debian,
@@ -48,19 +48,19 @@ pub fn plan_on(
     match userland {
         Userland::Busybox => {
             let initramfs = initramfs::initramfs(ctx, app, level, arguments, extra)?;
-            machine(ctx, app, level, Footing::Full, initramfs)
+            machine(ctx, app, level, KernelProfile::Full, initramfs)
         }
         Userland::Tools => {
             let tools = debian::tools(ctx)?;
             let files = [extra, &tools.files].concat();
             let initramfs = initramfs::initramfs(ctx, app, level, arguments, &files)?;
-            let mut plan = machine(ctx, app, level, Footing::Debian, initramfs)?;
+            let mut plan = machine(ctx, app, level, KernelProfile::Debian, initramfs)?;
             tools.add(&mut plan);
             Ok(plan)
         }
         Userland::Debian => {
             let initramfs = userland::initramfs(ctx, app, level, arguments, extra)?;
-            let mut plan = machine(ctx, app, level, Footing::Debian, initramfs)?;
+            let mut plan = machine(ctx, app, level, KernelProfile::Debian, initramfs)?;
             userland::adapt(ctx, &mut plan)?;
             Ok(plan)
         }
@@ -69,33 +69,33 @@ pub fn plan_on(
 
 /// The small guest on a kernel that looks for its own mistakes.
 pub fn checked(ctx: &Ctx, app: &App, level: &Level) -> Result<Plan> {
-    machine(ctx, app, level, Footing::Checked, initramfs::initramfs(ctx, app, level, None, &[])?)
+    machine(ctx, app, level, KernelProfile::Checked, initramfs::initramfs(ctx, app, level, None, &[])?)
 }
 
 /// Keeps journald from switching the audit of every system call on.
 pub const NO_AUDIT: &str = "audit=0";
 
 /// The machine with this initramfs, the kernel linked.
-fn machine(ctx: &Ctx, app: &App, level: &Level, footing: Footing, initramfs: PathBuf) -> Result<Plan> {
+fn machine(ctx: &Ctx, app: &App, level: &Level, kernel_profile: KernelProfile, initramfs: PathBuf) -> Result<Plan> {
     Ok(Plan {
         name: format!("{}-{}", app.title(), level.name),
         flavour: level.kernel.to_string(),
-        kernel: link::image_on(ctx, app, level, footing)?.bzimage,
+        kernel: link::image_on(ctx, app, level, kernel_profile)?.bzimage,
         initramfs,
         accelerator: None,
         counter: None,
         // What is freed is kept back for a while where the use of it is looked for.
-        memory_mib: app.memory_mib() + if footing == Footing::Checked { 1024 } else { 0 },
+        memory_mib: app.memory_mib() + if kernel_profile == KernelProfile::Checked { 1024 } else { 0 },
         cpus: 1,
         forwards: vec![],
         cables: vec![],
         disk: None,
         debian: None,
         debugger: false,
-        patience: if footing == Footing::Checked { 10 } else { 1 },
-        append: match footing {
-            Footing::Debian => vec![NO_AUDIT.to_owned()],
-            Footing::Full | Footing::Lean | Footing::Checked => vec![],
+        patience: if kernel_profile == KernelProfile::Checked { 10 } else { 1 },
+        append: match kernel_profile {
+            KernelProfile::Debian => vec![NO_AUDIT.to_owned()],
+            KernelProfile::Full | KernelProfile::Lean | KernelProfile::Checked => vec![],
         },
     })
 }

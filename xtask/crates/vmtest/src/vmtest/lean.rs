@@ -1,4 +1,4 @@
-//! A server on the lean footing, in a machine with little memory.
+//! A server on the lean kernel profile, in a machine with little memory.
 
 use super::suite::{Apps, Machines, Part, Quick, Suite, When, words};
 use super::tally::Tally;

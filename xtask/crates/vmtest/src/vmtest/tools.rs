@@ -55,7 +55,7 @@ struct Guest<'a> {
 /// A test: what its name ends with and what it does; the result says what was compared.
 type Test = (&'static str, fn(&mut Guest) -> Result<String>);
 
-/// Kernels on another footing, and a Debian: only when asked for.
+/// Kernels on another kernel profile, and a Debian: only when asked for.
 pub(super) const SUITE: Suite = Suite {
     name: "tools",
     summary: "perf, ftrace, probes, strace, gdb, /proc and a core dump, on Redis",
@@ -133,7 +133,7 @@ fn prepare(ctx: &Ctx, app: &App, level: &Level, shell: &mut Shell) -> Result<(u3
     let pid = succeed(shell, &format!("echo {PID}"))?.parse().context("the application's process")?;
     let text = succeed(shell, "sed -n 's/ [A-Za-z] _text$//p' /proc/kallsyms")?;
     let text = u64::from_str_radix(&text, 16).with_context(|| format!("/proc/kallsyms says `_text` is at {text:?}"))?;
-    let image = ukl_app::link::image_on(ctx, app, level, ukl_repo::config::Footing::Debian)?;
+    let image = ukl_app::link::image_on(ctx, app, level, ukl_repo::config::KernelProfile::Debian)?;
     Ok((pid, text.wrapping_sub(symbols::kernel(&image.vmlinux)?.1)))
 }
 

@@ -1,11 +1,11 @@
-//! A footing: how much kernel and machine there is around an application.
+//! A kernel profile: how much kernel and machine there is around an application.
 
 use clap::ValueEnum;
 use std::fmt;
 
-/// Which of the kernel configurations is built. Each has both flavours, so every level runs on either footing.
+/// Which of the kernel configurations is built. Each has both flavours, so every level runs on either kernel profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Footing {
+pub enum KernelProfile {
     /// `base.config`: the tools, file systems and devices of an ordinary guest.
     Full,
     /// With `lean.config` on top: what a server on a bare machine needs, for a short boot and a small image.
@@ -16,25 +16,25 @@ pub enum Footing {
     Checked,
 }
 
-impl Footing {
+impl KernelProfile {
     /// Its fragments, merged in this order after `base.config`.
     pub fn fragments(self) -> &'static [&'static str] {
         match self {
-            Footing::Full => &[],
-            Footing::Lean => &["lean.config"],
-            Footing::Debian => &["systemd.config", "debian.config"],
-            Footing::Checked => &["checked.config"],
+            KernelProfile::Full => &[],
+            KernelProfile::Lean => &["lean.config"],
+            KernelProfile::Debian => &["systemd.config", "debian.config"],
+            KernelProfile::Checked => &["checked.config"],
         }
     }
 }
 
-impl fmt::Display for Footing {
+impl fmt::Display for KernelProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Footing::Full => "full",
-            Footing::Lean => "lean",
-            Footing::Debian => "debian",
-            Footing::Checked => "checked",
+            KernelProfile::Full => "full",
+            KernelProfile::Lean => "lean",
+            KernelProfile::Debian => "debian",
+            KernelProfile::Checked => "checked",
         })
     }
 }
