@@ -11,7 +11,7 @@ use ukl_kernel::{configure, syscalls};
 use ukl_ld::Inputs;
 use ukl_loadgen::Protocol;
 use ukl_repo::config::{App, KernelPin, Level, Library, Package, RawApp, RawLevel, RawLibrary, RawPackage, parse};
-use ukl_report::record::Guest;
+use ukl_report::record::GuestFacts;
 use ukl_run::{memcached, resp};
 use ukl_sources::apt;
 use ukl_stress::fuzz::{differences, target};
@@ -103,7 +103,7 @@ pub fn listings(bytes: &[u8]) {
 /// What programs in the guest print, and the tables of the kernel and of docs/compatibility.md.
 pub fn figures(bytes: &[u8]) {
     let text = text(bytes);
-    let _ = (counts::parse(&text), Accounts::parse(&text), Guest::parse(&text, 1, 1));
+    let _ = (counts::parse(&text), Accounts::parse(&text), GuestFacts::parse(&text, 1, 1));
     let _ = (differences::Known::parse(&text), syscalls::parse(&text, &text));
     text.lines().for_each(|line| drop((target::batch(line), target::call(line))));
 }

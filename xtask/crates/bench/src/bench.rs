@@ -118,7 +118,7 @@ fn boot(ctx: &Ctx, args: &Args, benchmarks: &[Benchmark], levels: Option<Vec<Lev
     if rounds == 0 {
         return Err(Failure::usage("`--boot` with `--rounds 0` measures nothing", "`--rounds 11`, or leave it away"));
     }
-    let record = lean::bench(ctx, &lean::Order { app, levels: &levels, rounds, profile: args.profile })?;
+    let record = lean::bench(ctx, &lean::BootJob { app, levels: &levels, rounds, profile: args.profile })?;
     args.out.as_deref().map_or(Ok(()), |dir| write(ctx, &record, dir))
 }
 

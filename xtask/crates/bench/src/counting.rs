@@ -21,7 +21,7 @@ use ukl_repo::ctx::Ctx;
 
 /// What is measured.
 #[derive(Clone, Debug)]
-pub struct Order<'a> {
+pub struct Job<'a> {
     pub app: &'a App,
     pub levels: &'a [Level],
     pub requests: &'a Requests,
@@ -41,31 +41,31 @@ pub struct Row {
 }
 
 /// Measures every kind of request at every level, each in a machine of its own and as many at once as there are jobs.
-pub fn measure(ctx: &Ctx, order: &Order) -> Result<Vec<Row>> {
+pub fn measure(ctx: &Ctx, job: &Job) -> Result<Vec<Row>> {
     let plugin = tools::counter(ctx)?;
     let load_generator = tools::load_generator(ctx)?;
     let mut machines = Vec::new();
-    for level in order.levels {
-        for (request, ratio) in &order.requests.ratios {
-            let run = guest::Run { order, level, request, ratio, plugin: &plugin, load_generator: &load_generator };
+    for level in job.levels {
+        for (request, ratio) in &job.requests.ratios {
+            let run = guest::Run { job, level, request, ratio, plugin: &plugin, load_generator: &load_generator };
             // What is missing is built before machines run beside each other.
             machines.push((&level.name, request, guest::prepare(ctx, &run)?));
         }
     }
     parallel::each(&machines, ctx.jobs, |(level, request, prepared)| {
-        let what = format!("counting {request} of {} at level {level}", order.app.name);
+        let what = format!("counting {request} of {} at level {level}", job.app.name);
         eprintln!("{what}");
-        let figures = guest::run(ctx, prepared).and_then(|report| Figures::new(&report, order.requests.requests));
+        let figures = guest::run(ctx, prepared).and_then(|report| Figures::new(&report, job.requests.requests));
         Ok(Row { level: (*level).clone(), request: (*request).clone(), figures: figures.context(what)? })
     })
 }
 
 /// Measures and prints.
-pub fn run(ctx: &Ctx, order: &Order) -> Result<Vec<Row>> {
-    let rows = measure(ctx, order)?;
-    println!("{}\n", order.requests.headline(&order.app.name));
+pub fn run(ctx: &Ctx, job: &Job) -> Result<Vec<Row>> {
+    let rows = measure(ctx, job)?;
+    println!("{}\n", job.requests.headline(&job.app.name));
     print!("{}", table::table(&rows));
-    if order.profile {
+    if job.profile {
         rows.iter().for_each(|row| print!("\n{}", profile::text(row)));
     }
     Ok(rows)

@@ -20,12 +20,12 @@ pub struct Count {
 /// What one run of the program printed, by the name of what was counted.
 pub type Counts = BTreeMap<String, Count>;
 
-/// A run and where it took place.
+/// A run and how the program ran.
 #[derive(Clone, Debug)]
 pub struct Measured {
     /// The level's name; for a run beside the application, what tells it apart.
     pub label: String,
-    pub place: Place,
+    pub runs_as: RunsAs,
     pub counts: Counts,
 }
 
@@ -58,9 +58,9 @@ fn call_and_size(name: &str) -> (&str, Option<u64>) {
     }
 }
 
-/// Where a run took place.
+/// How a program ran.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum RunsAs {
     /// An ordinary process on the kernel without patches.
     Vanilla,
     /// Linked in.

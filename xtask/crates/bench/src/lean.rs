@@ -10,8 +10,8 @@ mod size;
 mod table;
 mod throughput;
 
-pub use bench::{Order, check_privilege, run as bench};
-pub use guest::{Guest, Options};
+pub use bench::{BootJob, check_privilege, run as bench};
+pub use guest::{Server, Options};
 
 use crate::counting::Requests;
 use crate::schema;

@@ -79,7 +79,7 @@ pub fn of_level(ctx: &Ctx, app: &App, level: &Level, load: &Load) -> Result<Prof
     let executable = app::build_app(ctx, app)?.executable;
     let program = symbols::Program::new(app, level.kernel, &image.vmlinux, &executable)?;
     let (kernel, text) = symbols::kernel(&image.vmlinux)?;
-    let place = unwind::Place { program: &program, kernel: &kernel, slide: recording.text.wrapping_sub(text) };
+    let place = unwind::Names { program: &program, kernel: &kernel, slide: recording.text.wrapping_sub(text) };
     let stacks = Stacks::new(&samples::read(ctx, &recording.file)?, &place, &recording)?;
     if stacks.of_application() == 0 {
         return Err(Failure::new(

@@ -57,7 +57,7 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
             let place = if at == 0 { String::new() } else { format!("beside/{}.", program.app.name) };
             tree.file(&format!("etc/ukl/{place}command"), 0o644, command.as_bytes());
             tree.file(&format!("etc/ukl/{place}ready"), 0o644, ready(program.app).as_bytes());
-            program.add(&mut tree, Place { root: "", programs: "usr/bin" }, out)?;
+            program.add(&mut tree, Layout { root: "", programs: "usr/bin" }, out)?;
         }
         for file in extra {
             tree.file(file.target.trim_start_matches('/'), file.permissions, &file.content);
@@ -87,7 +87,7 @@ pub struct Program<'a> {
 
 /// Where programs go in an archive; both without a slash at their ends.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct Layout {
     /// What stands for the guest's root: nothing, or a folder and a slash.
     pub root: &'static str,
     /// The folder of the application's program, below the root.
@@ -113,7 +113,7 @@ impl<'a> Program<'a> {
     }
 
     /// Puts it and the files of its manifest into the tree; `work` is a folder for what is made on the way.
-    pub fn add(&self, tree: &mut Tree, Place { root, programs }: Place, work: &Path) -> Result<()> {
+    pub fn add(&self, tree: &mut Tree, Layout { root, programs }: Layout, work: &Path) -> Result<()> {
         let scratch = tempfile::tempdir_in(work).context("making a directory for the stripped program")?;
         let stripped = fs_err::read(&without_debug_data(&self.ordinary, scratch.path())?)?;
         match &self.stub {

@@ -1,6 +1,6 @@
 //! `cargo xtask bench --calibrate`: what calls and faults cost on this host, for the cost model.
 
-use crate::model::{Costs, Machine};
+use crate::model::{Costs, CostedMachine};
 use crate::record::{self, Host};
 use crate::stats;
 use anyhow::{Context, Result, ensure};
@@ -44,7 +44,7 @@ pub fn run(out: Option<&Path>) -> Result<()> {
         println!("{name:<12} {:>10.1} {:>12.0}", cost.ns, cost.tsc_cycles);
     }
     let active = host.mitigations.iter().filter(|(_, state)| *state != "Not affected");
-    let machine = Machine {
+    let machine = CostedMachine {
         name: name.to_owned(),
         cpu: host.cpu_model.clone(),
         ghz: round(calls[0].1.tsc_cycles / calls[0].1.ns, 1000.0),

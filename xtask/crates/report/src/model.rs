@@ -18,7 +18,7 @@ pub const FILE: &str = "docs/costs.toml";
 #[serde(deny_unknown_fields)]
 pub struct Costs {
     #[serde(rename = "machine", default)]
-    pub machines: Vec<Machine>,
+    pub machines: Vec<CostedMachine>,
     #[serde(rename = "transition", default, skip_serializing_if = "Vec::is_empty")]
     pub transitions: Vec<Transition>,
 }
@@ -26,7 +26,7 @@ pub struct Costs {
 /// A processor with its mitigations.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Machine {
+pub struct CostedMachine {
     pub name: String,
     pub cpu: String,
     pub ghz: f64,
@@ -97,7 +97,7 @@ impl Costs {
     }
 }
 
-impl Machine {
+impl CostedMachine {
     /// Fits the model to this machine, given the instructions of the calls at `linux`. The error says why that cannot be.
     pub fn fit(&self, linux_instructions: &BTreeMap<String, f64>) -> Result<Model> {
         let common = self.call_ns.iter().filter_map(|(call, ns)| Some((*linux_instructions.get(call)?, *ns)));
@@ -135,8 +135,8 @@ impl Model {
 mod tests {
     use super::*;
 
-    fn machine(crossing: Option<f64>, calls: &[(&str, f64)]) -> Machine {
-        Machine {
+    fn machine(crossing: Option<f64>, calls: &[(&str, f64)]) -> CostedMachine {
+        CostedMachine {
             name: "test".to_owned(),
             cpu: "test".to_owned(),
             ghz: 2.0,
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_with_the_reason() {
-        let error = |machine: Machine| machine.fit(&counts()).unwrap_err().to_string();
+        let error = |machine: CostedMachine| machine.fit(&counts()).unwrap_err().to_string();
         insta::assert_snapshot!(
             [
                 error(machine(None, &[("getppid", 150.0)])),

@@ -7,7 +7,7 @@ mod metric;
 mod surroundings;
 
 pub use metric::{Better, Metric};
-pub use surroundings::{Guest, Host, Revision, emulator_version};
+pub use surroundings::{GuestFacts, Host, Revision, emulator_version};
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub struct Record {
     pub started_at: jiff::Timestamp,
     pub host: Host,
     pub emulator: Emulator,
-    pub guest: Guest,
+    pub guest: GuestFacts,
     pub samples: Vec<Sample>,
 }
 
@@ -189,7 +189,7 @@ impl Sample {
 
 impl Record {
     /// A record in today's form.
-    pub fn new(start: Start, emulator: Emulator, guest: Guest, samples: Vec<Sample>) -> Self {
+    pub fn new(start: Start, emulator: Emulator, guest: GuestFacts, samples: Vec<Sample>) -> Self {
         let Start { revision, at: started_at, host } = start;
         Record { schema_version: SCHEMA_VERSION, revision, started_at, host, emulator, guest, samples }
     }

@@ -68,7 +68,7 @@ pub struct Args {
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let (app, level) = (ctx.repo.app("redis")?, ctx.repo.level(&args.level)?);
     interrupt::catch();
-    let mut machine = Machine::boot(ctx, &app, &level, &args)?;
+    let mut machine = Loaded::boot(ctx, &app, &level, &args)?;
     let minutes = args.minutes;
     eprintln!(
         "for {minutes} min: three servers under load, a login every {} s, a job each minute",
@@ -108,7 +108,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
 }
 
 /// The machine and the ways into it.
-struct Machine {
+struct Loaded {
     vm: Vm,
     ways: WaysIn,
     /// The host's ports for the two processes of the linked-in Redis.
@@ -123,7 +123,7 @@ struct Outcome {
     logins: Result<String>,
 }
 
-impl Machine {
+impl Loaded {
     fn boot(ctx: &Ctx, app: &App, level: &Level, args: &Args) -> Result<Self> {
         let (target, content) = (CRON.0.to_owned(), CRON.1.as_bytes().to_vec());
         let job = ExtraFile { target, permissions: 0o644, content };
@@ -146,7 +146,7 @@ impl Machine {
         // Until what starts once has ended, and the neighbour is up.
         ways.run("while [ \"$(systemctl is-system-running)\" = starting ]; do sleep 1; done")?;
         smoke::wait_loaded(second).context("the second process of the linked-in Redis")?;
-        Ok(Machine { vm, ways, port, second })
+        Ok(Loaded { vm, ways, port, second })
     }
 
     /// Keeps the servers busy and logs in for as long as this, then compares the data with what they should be.

@@ -21,7 +21,7 @@ use crate::qemu::Accelerator;
 use anyhow::{Context, Result};
 use console::Banner;
 use events::{Feed, Heard};
-use place::{Place, Reader};
+use place::{HostFiles, Reader};
 use protocol::Mark;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -50,7 +50,7 @@ pub struct Vm {
     pub accelerator: Accelerator,
     has_console: bool,
     patience: u32,
-    place: Place,
+    place: HostFiles,
     reader: Reader,
     feed: Feed,
     heard: Heard,

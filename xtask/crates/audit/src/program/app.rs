@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use ukl_host::failure::Failure;
-use ukl_repo::config::{App, AppBuild, Commands, Guest, MEMORY_MIB, Ready};
+use ukl_repo::config::{App, AppBuild, Commands, GuestSettings, MEMORY_MIB, Ready};
 
 /// Bytes of an application's name in an image.
 const NAME_BYTES: usize = 31;
@@ -60,7 +60,7 @@ pub fn app(path: &Path, options: Options) -> Result<App> {
         source: None,
         libraries: vec![],
         build: AppBuild { configure: Commands::NONE, commands: Commands::NONE, executable, tools: BTreeMap::new() },
-        guest: Guest {
+        guest: GuestSettings {
             args: vec![],
             ready: options.ports.first().map_or(Ready::Exit, |port| Ready::Tcp(*port)),
             ports: options.ports,

@@ -4,7 +4,7 @@
 use super::Outcome;
 use super::measure::{self, Program};
 use crate::counts::rules::{Kind, LeftOut};
-use crate::counts::{self, Measured, Place, Rules, Verdict};
+use crate::counts::{self, Measured, RunsAs, Rules, Verdict};
 use crate::schema;
 use anyhow::Result;
 use ukl_host::failure::Failure;
@@ -25,13 +25,13 @@ pub(super) fn run(ctx: &Ctx, app: &App, rules: &Rules, levels: Option<&[Level]>,
     let mut runs: Vec<Measured> = Vec::new();
     for level in &levels {
         // It is the same kernel at each of its levels, so once is enough.
-        let beside = runs.iter().all(|run| run.place != Place::Beside);
+        let beside = runs.iter().all(|run| run.runs_as != RunsAs::Beside);
         let (measured, guest) = measure::run(ctx, app, level, &Program { arguments: "", beside })?;
         runs.extend(measured);
         outcome.guest.get_or_insert(guest);
     }
     // What it costs others stands behind the levels.
-    runs.sort_by_key(|run| run.place == Place::Beside);
+    runs.sort_by_key(|run| run.runs_as == RunsAs::Beside);
     outcome.used(Accelerator::TcgCounting);
     outcome.samples.extend(runs.iter().flat_map(|run| run.samples(&app.name)));
 

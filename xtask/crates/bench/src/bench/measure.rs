@@ -1,12 +1,12 @@
 //! One level measured: a boot under the instruction counter, and the program's output in it.
 
-use crate::counts::{self, Counts, Measured, Place};
+use crate::counts::{self, Counts, Measured, RunsAs};
 use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
 use ukl_repo::config::{App, KernelFlavour, Level};
 use ukl_repo::ctx::Ctx;
 use ukl_repo::repo::Repo;
-use ukl_report::record::Guest;
+use ukl_report::record::GuestFacts;
 use ukl_run::run as running;
 use ukl_vm::qemu::Accelerator;
 use ukl_vm::vm::Vm;
@@ -37,18 +37,18 @@ pub fn levels(repo: &Repo, app: &App) -> Result<Vec<Level>> {
 }
 
 /// Boots one level and runs the program in it; also says what the guest was.
-pub fn run(ctx: &Ctx, app: &App, level: &Level, program: &Program) -> Result<(Vec<Measured>, Guest)> {
+pub fn run(ctx: &Ctx, app: &App, level: &Level, program: &Program) -> Result<(Vec<Measured>, GuestFacts)> {
     let doing = || format!("measuring {} at level {}", app.name, level.name);
-    let place = match level.kernel {
-        KernelFlavour::Vanilla => Place::Vanilla,
-        KernelFlavour::Ukl => Place::Linked,
+    let runs_as = match level.kernel {
+        KernelFlavour::Vanilla => RunsAs::Vanilla,
+        KernelFlavour::Ukl => RunsAs::Linked,
     };
-    let mut machine = Machine::boot(ctx, app, level).with_context(doing)?;
+    let mut machine = CountingMachine::boot(ctx, app, level).with_context(doing)?;
     let counts = machine.count("/usr/bin", program.arguments).with_context(doing)?;
-    let mut runs = vec![Measured { label: level.name.clone(), place, counts }];
+    let mut runs = vec![Measured { label: level.name.clone(), runs_as, counts }];
     if program.beside && level.kernel == KernelFlavour::Ukl {
         let counts = machine.count("/opt/process", program.arguments).with_context(doing)?;
-        runs.push(Measured { label: "process beside it".to_owned(), place: Place::Beside, counts });
+        runs.push(Measured { label: "process beside it".to_owned(), runs_as: RunsAs::Beside, counts });
     }
     let guest = machine.guest().with_context(doing)?;
     machine.stop().with_context(doing)?;
@@ -56,7 +56,7 @@ pub fn run(ctx: &Ctx, app: &App, level: &Level, program: &Program) -> Result<(Ve
 }
 
 /// A machine that counts instructions, with a shell.
-pub struct Machine {
+pub struct CountingMachine {
     vm: Vm,
     shell: Shell,
     cpus: u32,
@@ -65,7 +65,7 @@ pub struct Machine {
     level: String,
 }
 
-impl Machine {
+impl CountingMachine {
     /// Boots a level with the application there but not started.
     pub fn boot(ctx: &Ctx, app: &App, level: &Level) -> Result<Self> {
         let mut plan = running::plan(ctx, app, level, None)?;
@@ -78,7 +78,7 @@ impl Machine {
         let mut vm = Vm::boot(ctx, &plan)?;
         vm.wait_ready(BOOT_DEADLINE)?;
         let shell = vm.shell()?;
-        Ok(Machine {
+        Ok(CountingMachine {
             vm,
             shell,
             cpus: plan.cpus,
@@ -89,9 +89,9 @@ impl Machine {
     }
 
     /// What the guest says of itself.
-    pub fn guest(&mut self) -> Result<Guest> {
-        let answer = self.shell.run(Guest::QUERY, QUERY_DEADLINE)?;
-        Guest::parse(&answer.text, self.cpus, self.memory_mib)
+    pub fn guest(&mut self) -> Result<GuestFacts> {
+        let answer = self.shell.run(GuestFacts::QUERY, QUERY_DEADLINE)?;
+        GuestFacts::parse(&answer.text, self.cpus, self.memory_mib)
     }
 
     /// Runs the program of that folder and reads its counts.

@@ -1,7 +1,7 @@
 //! What the benchmarks of one run bring together.
 
 use anyhow::Error;
-use ukl_report::record::{Accelerator, Guest, Sample};
+use ukl_report::record::{Accelerator, GuestFacts, Sample};
 use ukl_vm::qemu;
 
 /// Everything that is written, and what the run ends with.
@@ -11,7 +11,7 @@ pub struct Outcome {
     /// Each that was used, once.
     pub accelerators: Vec<Accelerator>,
     /// Of the first machine that could be asked.
-    pub guest: Option<Guest>,
+    pub guest: Option<GuestFacts>,
     /// Rules that are broken, by application: known at its end, reported when everything is written.
     pub broken: Vec<Error>,
 }

@@ -7,7 +7,7 @@ mod table;
 pub use settings::Settings;
 
 use super::Outcome;
-use super::measure::Machine;
+use super::measure::CountingMachine;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use settings::{Case, Variant};
@@ -65,7 +65,7 @@ fn counted(
     let mut measured = Vec::new();
     outcome.used(Accelerator::TcgCounting);
     for level in levels {
-        let mut machine = Machine::boot(ctx, app, level)?;
+        let mut machine = CountingMachine::boot(ctx, app, level)?;
         for variant in variants.iter().filter(|variant| variant.level == level.name) {
             for case in settings.cases.iter().filter(|case| case.counted) {
                 let words = [&settings.together, &settings.request, &case.args, &variant.args];

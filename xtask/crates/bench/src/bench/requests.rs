@@ -1,7 +1,7 @@
 //! A benchmark of a server: instructions per request, then rounds against the clock.
 
 use super::{Outcome, timed};
-use crate::counting::{self, Order, Requests, Row};
+use crate::counting::{self, Job, Requests, Row};
 use anyhow::Result;
 use ukl_repo::config::{App, Level};
 use ukl_repo::ctx::Ctx;
@@ -36,8 +36,8 @@ impl<'a> Choice<'a> {
 /// Counts, measures, and prints the tables.
 pub(super) fn run(ctx: &Ctx, choice: &Choice, outcome: &mut Outcome) -> Result<()> {
     let Choice { app, settings, levels, profile, .. } = choice;
-    let order = Order { app, levels, requests: settings, profile: *profile, prelude: "" };
-    let rows = counting::run(ctx, &order)?;
+    let job = Job { app, levels, requests: settings, profile: *profile, prelude: "" };
+    let rows = counting::run(ctx, &job)?;
     outcome.used(Accelerator::TcgCounting);
     outcome.samples.extend(rows.iter().flat_map(|row| samples(&app.name, settings, row)));
     if choice.rounds > 0 {

@@ -12,7 +12,7 @@ use ukl_host::interrupt;
 use ukl_loadgen::Results;
 use ukl_repo::config::Level;
 use ukl_repo::ctx::Ctx;
-use ukl_report::record::{Guest, Kind, Metric, Sample};
+use ukl_report::record::{GuestFacts, Kind, Metric, Sample};
 use ukl_vm::qemu::Accelerator;
 use ukl_vm::vm::Plan;
 
@@ -81,7 +81,7 @@ pub(super) fn run(ctx: &Ctx, choice: &Choice, outcome: &mut Outcome) -> Result<(
 }
 
 /// What the guest of this server says of itself.
-pub(super) fn guest(ctx: &Ctx, choice: &Choice) -> Result<Guest> {
+pub(super) fn guest(ctx: &Ctx, choice: &Choice) -> Result<GuestFacts> {
     let level = choice.levels.first().context("no level was named")?;
     let mut server = Server::boot(ctx, &Server::plan(ctx, choice, level, &load_generator(ctx)?)?)?;
     let guest = server.guest()?;

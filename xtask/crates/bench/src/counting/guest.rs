@@ -1,6 +1,6 @@
 //! One measurement: a machine that starts the server, runs the load generator beside it, and stops.
 
-use super::{Order, kernel};
+use super::{Job, kernel};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +26,7 @@ const END_DEADLINE: Duration = Duration::from_secs(30);
 /// What is run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run<'a> {
-    pub order: &'a Order<'a>,
+    pub job: &'a Job<'a>,
     pub level: &'a Level,
     pub request: &'a str,
     pub ratio: &'a str,
@@ -44,16 +44,16 @@ pub(super) struct Prepared {
 
 /// Builds what is missing.
 pub(super) fn prepare(ctx: &Ctx, run: &Run) -> Result<Prepared> {
-    let (app, requests) = (run.order.app, run.order.requests);
+    let (app, requests) = (run.job.app, run.job.requests);
     let program = std::fs::read(run.load_generator);
     let program = program.with_context(|| format!("reading {}", run.load_generator.display()))?;
-    let script = format!("{}exec {}\n", run.order.prelude, requests.command(PROGRAM, run.ratio));
+    let script = format!("{}exec {}\n", run.job.prelude, requests.command(PROGRAM, run.ratio));
     let extra = [
         ExtraFile { target: PROGRAM.to_owned(), permissions: 0o755, content: program },
         ExtraFile { target: "/etc/ukl/load".to_owned(), permissions: 0o644, content: script.into_bytes() },
     ];
     let mut plan = run::plan_with(ctx, app, run.level, requests.arguments.as_deref(), &extra)?;
-    let spec = kernel::spec(&link::image(ctx, app, run.level)?.vmlinux, run.order.profile)?;
+    let spec = kernel::spec(&link::image(ctx, app, run.level)?.vmlinux, run.job.profile)?;
     let files = ctx.cache.scratch()?;
     let counter = Counter {
         plugin: run.plugin.to_owned(),

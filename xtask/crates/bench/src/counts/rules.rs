@@ -1,6 +1,6 @@
 //! The file `bench.toml` of an application: what its counts are held to.
 
-use super::{Count, Measured, Place};
+use super::{Count, Measured, RunsAs};
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -184,8 +184,8 @@ impl Rules {
 
     /// What an ordinary process may pay on the patched kernel, count by count. A run that is missing breaks it.
     pub fn judge_ledger(&self, runs: &[Measured], left_out: &LeftOut) -> Vec<Verdict> {
-        let place = |place| runs.iter().find(|run| run.place == place);
-        let (vanilla, beside) = match (place(Place::Vanilla), place(Place::Beside)) {
+        let first = |runs_as| runs.iter().find(|run| run.runs_as == runs_as);
+        let (vanilla, beside) = match (first(RunsAs::Vanilla), first(RunsAs::Beside)) {
             (Some(vanilla), Some(beside)) => (vanilla, beside),
             _ if !left_out.is_empty() => return vec![],
             _ => return self.ledger.iter().map(Ledger::without_runs).collect(),
@@ -228,7 +228,7 @@ impl Rules {
 
 /// A count at a level, or what is missing.
 fn figure(runs: &[Measured], level: &str, count: &str, which: Figure) -> Result<u64, String> {
-    let run = runs.iter().find(|run| run.place != Place::Beside && run.label == level);
+    let run = runs.iter().find(|run| run.runs_as != RunsAs::Beside && run.label == level);
     let run = run.ok_or(format!("level {level} was not measured"))?;
     let both = run.counts.get(count).ok_or(format!("level {level} printed no count `{count}`"))?;
     Ok(which.of(both))

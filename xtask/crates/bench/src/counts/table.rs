@@ -50,11 +50,11 @@ pub fn table(runs: &[Measured]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counts::{Count, Place};
+    use crate::counts::{Count, RunsAs};
 
     fn run(label: &str, counts: &[(&str, u64, u64)]) -> Measured {
         let counts = counts.iter().map(|&(name, min, median)| (name.to_owned(), Count { min, median })).collect();
-        Measured { label: label.to_owned(), place: Place::Linked, counts }
+        Measured { label: label.to_owned(), runs_as: RunsAs::Linked, counts }
     }
 
     #[test]

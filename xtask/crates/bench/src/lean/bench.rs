@@ -5,7 +5,7 @@ use super::phases::{self, Phases};
 use super::size::{self, Sizes};
 use super::table;
 use super::throughput::{self, CONNECTIONS};
-use super::{Guest, Image};
+use super::{Server, Image};
 use anyhow::{Context, Result, ensure};
 use ukl_host::interrupt;
 use ukl_repo::config::{App, Level};
@@ -23,7 +23,7 @@ const THROUGHPUT_ROUNDS: u32 = 3;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]
-pub struct Order<'a> {
+pub struct BootJob<'a> {
     pub app: &'a App,
     pub levels: &'a [Level],
     /// How often each level boots for its time.
@@ -33,26 +33,26 @@ pub struct Order<'a> {
 }
 
 /// Measures everything and prints it; the record holds every sample.
-pub fn run(ctx: &Ctx, order: &Order) -> Result<Record> {
+pub fn run(ctx: &Ctx, job: &BootJob) -> Result<Record> {
     // Before the work begins: the load and the tree as they are then.
     let start = Start::now(&ctx.repo.root)?;
     let images: Vec<Image> =
-        order.levels.iter().map(|level| Image::build(ctx, order.app, level, None)).collect::<Result<_>>()?;
+        job.levels.iter().map(|level| Image::build(ctx, job.app, level, None)).collect::<Result<_>>()?;
     interrupt::catch();
     let mut samples = sizes(&images)?;
     let mut seen = None;
-    for level in order.levels {
-        let doing = || format!("looking into {} at level {}", order.app.name, level.name);
-        let (free_kib, guest) = idle(ctx, order.app, level).with_context(doing)?;
+    for level in job.levels {
+        let doing = || format!("looking into {} at level {}", job.app.name, level.name);
+        let (free_kib, guest) = idle(ctx, job.app, level).with_context(doing)?;
         let used = f64::from(MEMORY_MIB) * 1024.0 * 1024.0 - free_kib as f64 * 1024.0;
-        let sample = Sample::new(&order.app.name, &level.name, Metric::IdleMemoryBytes, Kind::Counted, 0, used);
+        let sample = Sample::new(&job.app.name, &level.name, Metric::IdleMemoryBytes, Kind::Counted, 0, used);
         samples.push(on_lean(sample).with("memory_mib", u64::from(MEMORY_MIB)));
         seen.get_or_insert(guest);
     }
-    samples.extend(boots(ctx, &images, order.rounds)?);
+    samples.extend(boots(ctx, &images, job.rounds)?);
     samples.extend(loads(ctx, &images)?);
     print!("{}", table::table(&samples));
-    if order.profile {
+    if job.profile {
         images.iter().try_for_each(|image| profile(ctx, image))?;
     }
     let accelerators = vec![Accelerator::Tcg];
@@ -78,25 +78,25 @@ fn sizes(images: &[Image]) -> Result<Vec<Sample>> {
 
 /// Boots once with a console and a shell beside the server: the memory that is free when nothing happens, in KiB, and what
 /// the machine says of itself. The server has to run as its level says.
-fn idle(ctx: &Ctx, app: &App, level: &Level) -> Result<(u64, record::Guest)> {
+fn idle(ctx: &Ctx, app: &App, level: &Level) -> Result<(u64, record::GuestFacts)> {
     let script = format!(
         "/bin/busybox --install -s /bin\nmount -t sysfs sys /sys\nsleep 3\n\
          while read name value unit; do [ $name != MemFree: ] || echo \"{} $value\"; done </proc/meminfo\n\
          {}\necho \"{}\"\n",
         protocol::IDLE,
-        record::Guest::QUERY,
+        record::GuestFacts::QUERY,
         Mark::Done(0)
     );
     let image = Image::build(ctx, app, level, Some(&script))?;
     let options = Options { memory_mib: MEMORY_MIB, cpus: 1, console: true, counting: false };
-    let mut guest = Guest::start(ctx, &image, options)?;
+    let mut guest = Server::start(ctx, &image, options)?;
     guest.first_answer()?;
     guest.vm.wait_for("the script beside the server to end", DEADLINE, |mark| matches!(mark, Mark::Done(_)))?;
     check_privilege(&mut guest.vm, level)?;
     let text = guest.vm.text()?;
     let free = guest.vm.marks().iter().find_map(|mark| if let Mark::Idle(kib) = mark { Some(*kib) } else { None });
     let free = free.with_context(|| format!("the guest did not say how much memory is free: {text:?}"))?;
-    Ok((free, record::Guest::parse(&text, options.cpus, options.memory_mib)?))
+    Ok((free, record::GuestFacts::parse(&text, options.cpus, options.memory_mib)?))
 }
 
 /// The server's own word for the level and the privilege it has.
@@ -114,7 +114,7 @@ fn boots(ctx: &Ctx, images: &[Image], rounds: u32) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
     for round in 0..rounds {
         for image in images {
-            let mut guest = Guest::start(ctx, image, timed(1))?;
+            let mut guest = Server::start(ctx, image, timed(1))?;
             let wall = guest.first_answer()?.as_secs_f64();
             let cpu = guest.vm.cpu_time()?.as_secs_f64();
             let (name, level) = (&image.app.name, &image.level.name);
@@ -134,7 +134,7 @@ fn loads(ctx: &Ctx, images: &[Image]) -> Result<Vec<Sample>> {
     for round in 0..THROUGHPUT_ROUNDS {
         for cpus in CPUS {
             for image in images {
-                let mut guest = Guest::start(ctx, image, timed(cpus))?;
+                let mut guest = Server::start(ctx, image, timed(cpus))?;
                 guest.first_answer()?;
                 for (command, ratio) in &image.requests.ratios {
                     let rate = throughput::measure(&mut guest, image, ratio)?;
@@ -159,7 +159,7 @@ fn timed(cpus: u32) -> Options {
 /// What the time and the space go into.
 fn profile(ctx: &Ctx, image: &Image) -> Result<()> {
     let options = Options { memory_mib: MEMORY_MIB, cpus: 1, console: true, counting: true };
-    let mut guest = Guest::start(ctx, image, options)?;
+    let mut guest = Server::start(ctx, image, options)?;
     guest.first_answer()?;
     let phases = Phases::new(&guest.vm.text()?, &phases::symbols(&image.symbols)?);
     println!("\n{} at level {}: millions of instructions of a boot with a console", image.app.name, image.level.name);

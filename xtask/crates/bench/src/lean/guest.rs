@@ -24,14 +24,14 @@ pub struct Options {
 
 /// A machine and the way to its server.
 #[derive(Debug)]
-pub struct Guest {
+pub struct Server {
     pub vm: Vm,
     /// The host's port that leads to the server.
     pub port: u16,
     question: Question,
 }
 
-impl Guest {
+impl Server {
     /// Starts the machine of an image.
     pub fn start(ctx: &Ctx, image: &Image, options: Options) -> Result<Self> {
         let question = Question::of(&image.requests)?;
@@ -46,7 +46,7 @@ impl Guest {
             console: options.console,
             counting: options.counting,
         };
-        Ok(Guest { vm: Vm::boot_micro(ctx, &plan)?, port, question })
+        Ok(Server { vm: Vm::boot_micro(ctx, &plan)?, port, question })
     }
 
     /// The time from the start of QEMU to the server's first answer.

@@ -1,6 +1,6 @@
 //! Requests per second over QEMU's user network: from the host, with connections that open one after the other.
 
-use super::{Guest, Image};
+use super::{Server, Image};
 use anyhow::{Context, Result, ensure};
 use ukl_host::failure::Failure;
 use ukl_loadgen::{Amount, Protocol, Ratio, Settings, Workload};
@@ -13,7 +13,7 @@ const CONNECT_PACE_MS: u64 = 50;
 const MEASURED_S: f64 = 3.0;
 
 /// Requests per second of one kind, `GETS:SETS`.
-pub(super) fn measure(guest: &mut Guest, image: &Image, ratio: &str) -> Result<f64> {
+pub(super) fn measure(guest: &mut Server, image: &Image, ratio: &str) -> Result<f64> {
     let requests = &image.requests;
     let protocol = match requests.protocol.as_str() {
         "memcached" => Protocol::Memcached,

@@ -3,7 +3,7 @@
 use super::Recording;
 use super::guest::PERIOD_NS;
 use super::samples::Sample;
-use super::unwind::{Frame, Place};
+use super::unwind::{Frame, Names};
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -26,7 +26,7 @@ pub struct Stacks {
 
 impl Stacks {
     /// Puts the application's samples together; of the others the number counts.
-    pub fn new(samples: &[Sample], place: &Place, recording: &Recording) -> Result<Self> {
+    pub fn new(samples: &[Sample], place: &Names, recording: &Recording) -> Result<Self> {
         let mut all = Stacks::default();
         for sample in samples {
             *all.processes.entry(sample.comm.clone()).or_default() += 1;

@@ -12,7 +12,7 @@ const KEPT: [usize; 6] = [3, 6, 12, 13, 14, 15];
 
 /// Where names come from.
 #[derive(Debug)]
-pub struct Place<'a> {
+pub struct Names<'a> {
     pub program: &'a Program,
     pub kernel: &'a Functions,
     /// How far KASLR has moved the kernel's text, an application's in it.
@@ -35,7 +35,7 @@ pub struct Part {
     pub complete: bool,
 }
 
-impl Place<'_> {
+impl Names<'_> {
     /// The kernel's part, the innermost first. It ends where the application called it: that frame is the application's.
     pub fn kernel_part(&self, sample: &Sample) -> Vec<Frame> {
         let entry = sample.registers.and_then(|registers| registers[RIP]);

@@ -2,7 +2,7 @@
 
 use super::{Keys, unit, unit_name};
 use crate::cpio::Tree;
-use crate::initramfs::{ExtraFile, Place, Program, protection};
+use crate::initramfs::{ExtraFile, Layout, Program, protection};
 use crate::{busybox, debian};
 use anyhow::{Context, Result};
 use std::os::unix::fs::PermissionsExt;
@@ -53,7 +53,7 @@ pub fn initramfs(ctx: &Ctx, app: &App, level: &Level, args: Option<&[String]>, e
         // What sshd insists on.
         tree.directory("overlay/root", 0o700);
         for program in &programs {
-            program.add(&mut tree, Place { root: OVERLAY, programs: unit::PROGRAMS }, out)?;
+            program.add(&mut tree, Layout { root: OVERLAY, programs: unit::PROGRAMS }, out)?;
         }
         for file in &files {
             let target = format!("{OVERLAY}{}", file.target.trim_start_matches('/'));

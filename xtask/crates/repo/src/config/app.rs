@@ -23,7 +23,7 @@ pub struct App {
     /// What it is linked with beside the C library, in the order of the file.
     pub libraries: Vec<Library>,
     pub build: AppBuild,
-    pub guest: Guest,
+    pub guest: GuestSettings,
     /// How it runs as one of several machines; absent if it cannot.
     pub parties: Option<Parties>,
     /// Levels this application does not run at, each with the reason.
@@ -62,7 +62,7 @@ pub struct Tool {
 /// How the application runs in the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Guest {
+pub struct GuestSettings {
     /// Arguments after the program's own name; none by default.
     #[serde(default)]
     pub args: Vec<String>,
@@ -127,7 +127,7 @@ pub struct RawApp {
     #[serde(default)]
     pub libraries: Vec<String>,
     build: AppBuild,
-    guest: Guest,
+    guest: GuestSettings,
     parties: Option<Parties>,
     #[serde(default)]
     skip_levels: BTreeMap<String, String>,

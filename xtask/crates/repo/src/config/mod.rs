@@ -10,7 +10,7 @@ mod package;
 mod profile;
 mod source;
 
-pub use app::{App, AppBuild, CXX, FOLDER, Guest, MEMORY_MIB, Parties, RawApp, Ready, library_placeholder};
+pub use app::{App, AppBuild, CXX, FOLDER, GuestSettings, MEMORY_MIB, Parties, RawApp, Ready, library_placeholder};
 pub use commands::Commands;
 pub use kernel::KernelPin;
 pub use level::{DEFAULT_LEVEL, KernelFlavour, Level, LevelOptions, REFERENCE_LEVEL, RawLevel};

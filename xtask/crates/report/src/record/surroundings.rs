@@ -35,7 +35,7 @@ pub struct Host {
 /// The virtual machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Guest {
+pub struct GuestFacts {
     pub kernel_release: String,
     /// Says what `mitigations` does not: page-table isolation that was forced on a processor that claims to be immune.
     pub kernel_command_line: String,
@@ -70,12 +70,12 @@ impl Host {
     }
 }
 
-impl Guest {
-    /// A shell command whose output [`Guest::parse`] reads.
+impl GuestFacts {
+    /// A shell command whose output [`GuestFacts::parse`] reads.
     pub const QUERY: &str = "echo kernel: $(uname -r); echo booted: $(cat /proc/cmdline); grep -m1 'model name' /proc/cpuinfo; \
                              grep . /sys/devices/system/cpu/vulnerabilities/*";
 
-    /// From what [`Guest::QUERY`] printed inside.
+    /// From what [`GuestFacts::QUERY`] printed inside.
     pub fn parse(text: &str, cpus: u32, memory_mib: u32) -> Result<Self> {
         let said = |what: &str| {
             let line = text.lines().find_map(|line| line.trim().strip_prefix(what)?.strip_prefix(": "));
@@ -85,7 +85,7 @@ impl Guest {
             let (name, state) = line.trim().strip_prefix(VULNERABILITIES)?.strip_prefix('/')?.split_once(':')?;
             Some((name.to_owned(), state.to_owned()))
         });
-        Ok(Guest {
+        Ok(GuestFacts {
             kernel_release: said("kernel")?,
             kernel_command_line: said("booted")?,
             cpu_model: cpu_model(text)?,
@@ -134,13 +134,13 @@ mod tests {
         let text = "kernel: 6.12.48\r\nbooted: console=ttyS0 pti=on\r\nmodel name\t: QEMU TCG CPU version 2.5+\r\n\
                     /sys/devices/system/cpu/vulnerabilities/meltdown:Mitigation: PTI\r\n\
                     /sys/devices/system/cpu/vulnerabilities/mds:Not affected\r\n";
-        let guest = Guest::parse(text, 1, 512).unwrap();
+        let guest = GuestFacts::parse(text, 1, 512).unwrap();
         assert_eq!(guest.kernel_release, "6.12.48");
         assert_eq!(guest.kernel_command_line, "console=ttyS0 pti=on");
         assert_eq!(guest.cpu_model, "QEMU TCG CPU version 2.5+");
         assert_eq!(guest.mitigations["meltdown"], "Mitigation: PTI");
         assert_eq!(guest.mitigations.len(), 2);
-        assert!(Guest::parse("sh: uname: not found", 1, 512).is_err());
+        assert!(GuestFacts::parse("sh: uname: not found", 1, 512).is_err());
     }
 
     #[test]

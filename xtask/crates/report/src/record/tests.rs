@@ -24,7 +24,7 @@ pub fn record() -> Record {
             version: "synthetic emulator".to_owned(),
             accelerators: vec![Accelerator::TcgCounting, Accelerator::Tcg],
         },
-        guest: Guest {
+        guest: GuestFacts {
             kernel_release: "0.0".to_owned(),
             kernel_command_line: "synthetic pti=on".to_owned(),
             cpu_model: "synthetic guest CPU".to_owned(),

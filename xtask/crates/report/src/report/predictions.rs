@@ -3,7 +3,7 @@
 use super::groups::Group;
 use super::levels::Legend;
 use super::published::Published;
-use crate::model::{Costs, Machine, Model};
+use crate::model::{Costs, CostedMachine, Model};
 use crate::record::{Metric, Parameter};
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use ukl_repo::config::REFERENCE_LEVEL;
 /// The predictions for one machine, or why there are none.
 #[derive(Debug)]
 pub(super) struct Prediction<'a> {
-    pub machine: &'a Machine,
+    pub machine: &'a CostedMachine,
     pub outcome: Result<(Model, Vec<Row>)>,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn predictions<'a>(
     legend: &Legend,
 ) -> Vec<Prediction<'a>> {
     let linux = linux_instructions(groups);
-    let predict = |machine: &'a Machine| {
+    let predict = |machine: &'a CostedMachine| {
         let outcome = machine.fit(&linux).map(|model| (model, rows(machine, model, groups, published, legend)));
         Prediction { machine, outcome }
     };
@@ -59,7 +59,7 @@ fn call(group: &Group) -> Option<String> {
         .flatten()
 }
 
-fn rows(machine: &Machine, model: Model, groups: &[Group], published: &Published, legend: &Legend) -> Vec<Row> {
+fn rows(machine: &CostedMachine, model: Model, groups: &[Group], published: &Published, legend: &Legend) -> Vec<Row> {
     let mut rows = Vec::new();
     for group in groups {
         let calls = call(group).filter(|call| !call.contains("fault"));

@@ -15,7 +15,7 @@ const TAIL_LINES: usize = 25;
 
 /// The files, the machine's own while this value lives.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct HostFiles {
     /// Everything that the console prints.
     pub(crate) log: PathBuf,
     /// What QEMU itself says.
@@ -26,13 +26,13 @@ pub(crate) struct Place {
     _claim: File,
 }
 
-impl Place {
+impl HostFiles {
     /// A place for the machine of this name.
-    pub(crate) fn claim(ctx: &Ctx, name: &str) -> Result<Place> {
+    pub(crate) fn claim(ctx: &Ctx, name: &str) -> Result<HostFiles> {
         let logs = ctx.cache.root().join("logs");
         std::fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
         let (name, claim) = claim_log(&logs, name)?;
-        Ok(Place {
+        Ok(HostFiles {
             log: logs.join(format!("{name}.log")),
             errors: logs.join(format!("{name}-qemu.log")),
             network: logs.join(format!("{name}-passt.log")),

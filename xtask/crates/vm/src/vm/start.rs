@@ -3,7 +3,7 @@
 use crate::net::{self, Cable, Connection};
 use crate::qemu::{self, Accelerator, Machine, Q35, Shape};
 use crate::vm::events::{Feed, Heard};
-use crate::vm::place::{Place, Reader};
+use crate::vm::place::{HostFiles, Reader};
 use crate::vm::{MicroPlan, Plan, Vm, accel, clock};
 use anyhow::{Context, Result};
 use std::fs::File;
@@ -26,7 +26,7 @@ impl Vm {
             Some(accelerator) => accelerator,
             None => accel::choose(ctx, plan)?,
         };
-        let place = Place::claim(ctx, &plan.name)?;
+        let place = HostFiles::claim(ctx, &plan.name)?;
         let connection = net::connect(&plan.forwards, &place.network)?;
         let mut append = plan.append.clone();
         if accelerator == Accelerator::Tcg {
@@ -56,7 +56,7 @@ impl Vm {
 
     /// Starts a machine in which a kernel is entered directly.
     pub fn boot_micro(ctx: &Ctx, plan: &MicroPlan) -> Result<Vm> {
-        let place = Place::claim(ctx, &plan.name)?;
+        let place = HostFiles::claim(ctx, &plan.name)?;
         let connection = Connection::user(&[plan.forward]);
         let machine = Machine {
             kernel: plan.kernel.clone(),
@@ -72,7 +72,7 @@ impl Vm {
         Vm::start(&machine, place, connection, &[], 1)
     }
 
-    fn start(machine: &Machine, place: Place, connection: Connection, cables: &[Cable], patience: u32) -> Result<Vm> {
+    fn start(machine: &Machine, place: HostFiles, connection: Connection, cables: &[Cable], patience: u32) -> Result<Vm> {
         let mut command = Command::new(qemu::PROGRAM);
         command.args(qemu::arguments(machine)).stdin(Stdio::null()).stdout(Stdio::null());
         let errors = File::create(&place.errors).with_context(|| format!("creating {}", place.errors.display()))?;

@@ -71,14 +71,14 @@ struct Stopped {
 }
 
 /// A place in the kernel, and how far above RSP a CS of interest lies there.
-type Place = (&'static str, u64);
+type Stop = (&'static str, u64);
 /// The return to what is marked, and to processes.
-const RETURN: Place = ("swapgs_restore_regs_and_return_to_usermode", 0x88);
+const RETURN: Stop = ("swapgs_restore_regs_and_return_to_usermode", 0x88);
 /// A page fault, with what hardware has pushed.
-const FAULT: Place = ("asm_exc_page_fault", 0x10);
+const FAULT: Stop = ("asm_exc_page_fault", 0x10);
 
 /// Stops at each of the places, one after the other, when the CS there is that of an ordinary process.
-fn stop_at(ctx: &Ctx, name: &str, places: &[Place]) -> Result<Stopped> {
+fn stop_at(ctx: &Ctx, name: &str, places: &[Stop]) -> Result<Stopped> {
     let (app, level) = subject(ctx)?;
     let mut plan = run::plan(ctx, &app, &level, None)?;
     plan.name = name.to_owned();

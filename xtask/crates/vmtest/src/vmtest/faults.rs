@@ -38,7 +38,7 @@ const LOAD_GENERATOR: &str = "/opt/bench/ukl-loadgen";
 const INTRUDER: &str = "/opt/bench/ukl-intruder";
 
 /// A machine with the server.
-struct Guest {
+struct Afflicted {
     shell: Shell,
     port: u16,
 }
@@ -148,7 +148,7 @@ fn one_machine(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
     let mut vm = Vm::boot(ctx, &plan)?;
     vm.wait_ready(READY_DEADLINE)?;
     smoke::wait_loaded(port)?;
-    let mut guest = Guest { shell: vm.shell()?, port };
+    let mut guest = Afflicted { shell: vm.shell()?, port };
     // The server that init has started ends here, and the machine does not.
     guest.restart()?;
     for (name, test) in trouble::TESTS {
@@ -161,7 +161,7 @@ fn one_machine(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
     vm.stop().context("stopping the machine")
 }
 
-impl Guest {
+impl Afflicted {
     /// Runs a command that has to succeed.
     fn run(&mut self, command: &str) -> Result<String> {
         let output = self.shell.run(command, DEADLINE)?;

@@ -4,7 +4,7 @@ use super::suite::{Apps, Machines, Part, Quick, Suite, When, words};
 use super::tally::Tally;
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
-use ukl_bench::lean::{self, Guest, Image, Options};
+use ukl_bench::lean::{self, Server, Image, Options};
 use ukl_repo::config::{Level, Levels};
 use ukl_repo::ctx::Ctx;
 use ukl_run::resp::Client;
@@ -41,10 +41,10 @@ fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-fn boot(ctx: &Ctx, app: &str, level: &Level) -> Result<(Guest, Image)> {
+fn boot(ctx: &Ctx, app: &str, level: &Level) -> Result<(Server, Image)> {
     let image = Image::build(ctx, &ctx.repo.app(app)?, level, None)?;
     let options = Options { memory_mib: MEMORY_MIB, cpus: 1, console: true, counting: false };
-    let mut guest = Guest::start(ctx, &image, options)?;
+    let mut guest = Server::start(ctx, &image, options)?;
     guest.first_answer()?;
     Ok((guest, image))
 }

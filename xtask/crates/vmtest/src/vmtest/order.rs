@@ -6,9 +6,9 @@ use super::suite::{Apps, Machines, Part, Quick, Suite, When};
 use super::tally::Tally;
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
-use ukl_bench::bench::measure::{self, Machine, Program};
+use ukl_bench::bench::measure::{self, CountingMachine, Program};
 use ukl_bench::counts::rules::LeftOut;
-use ukl_bench::counts::{Measured, Place, Rules, Verdict};
+use ukl_bench::counts::{Measured, RunsAs, Rules, Verdict};
 use ukl_bench::schema;
 use ukl_host::interrupt;
 use ukl_repo::config::App;
@@ -86,7 +86,7 @@ fn judge_app(ctx: &Ctx, app: &App, rules: &Rules, prefix: &str, tally: &mut Tall
     let mut runs: Vec<Measured> = Vec::new();
     for level in rules.levels() {
         // It is the same kernel at each of its levels, so once is enough.
-        let beside = tally.wants(&ledger) && runs.iter().all(|run| run.place != Place::Beside);
+        let beside = tally.wants(&ledger) && runs.iter().all(|run| run.runs_as != RunsAs::Beside);
         let program = Program { arguments: &arguments, beside };
         runs.extend(measure::run(ctx, app, &ctx.repo.level(&level)?, &program)?.0);
         ensure!(!interrupt::requested(), "interrupted");
@@ -130,7 +130,7 @@ fn slowed_fails(
     let level = rules.cheapest().context("there is no [[order]]")?;
     let slow = runs.iter().position(|run| run.label == level).with_context(|| format!("no run at {level}"))?;
     let mut slowed = runs.to_vec();
-    let mut machine = Machine::boot(ctx, app, &ctx.repo.level(level)?)?;
+    let mut machine = CountingMachine::boot(ctx, app, &ctx.repo.level(level)?)?;
     let mut examples = Vec::new();
     for count in counts {
         let advantages = rules.advantages(level, count, runs)?;

@@ -4,7 +4,7 @@
 use super::suite::{Apps, Machines, Part, Quick, Suite, When, words};
 use super::tally::Tally;
 use anyhow::{Context, Result, ensure};
-use ukl_bench::counting::{self, Order, Requests, Row};
+use ukl_bench::counting::{self, Job, Requests, Row};
 use ukl_bench::schema;
 use ukl_repo::config::App;
 use ukl_repo::ctx::Ctx;
@@ -45,20 +45,20 @@ fn tests(repo: &Repo, part: &Part) -> Result<Vec<String>> {
 
 fn judge_app(ctx: &Ctx, app: &App, requests: &Requests, prefix: &str, tally: &mut Tally) -> Result<()> {
     let levels = requests.order.levels.iter().map(|name| ctx.repo.level(name)).collect::<Result<Vec<_>>>()?;
-    let order = Order { app, levels: &levels, requests, profile: false, prelude: "" };
-    let rows = counting::measure(ctx, &order)?;
+    let job = Job { app, levels: &levels, requests, profile: false, prelude: "" };
+    let rows = counting::measure(ctx, &job)?;
     for request in requests.ratios.keys() {
         tally.check(&format!("{prefix}{request}-total"), falling(&rows, request));
     }
     let (Some(request), Some(last)) = (requests.ratios.keys().next(), levels.last()) else { return Ok(()) };
     let one = Requests { ratios: requests.ratios.clone().into_iter().take(1).collect(), ..requests.clone() };
-    let again = Order { levels: std::slice::from_ref(last), requests: &one, ..order.clone() };
+    let again = Job { levels: std::slice::from_ref(last), requests: &one, ..job.clone() };
     if tally.wants(&format!("{prefix}repeatable")) {
         let outcome = counting::measure(ctx, &again).and_then(|second| same(&rows, &second[0]));
         tally.check(&format!("{prefix}repeatable"), outcome);
     }
     if tally.wants(&format!("{prefix}negative-control")) {
-        let slow = counting::measure(ctx, &Order { prelude: SLOWER, ..again });
+        let slow = counting::measure(ctx, &Job { prelude: SLOWER, ..again });
         tally.check(&format!("{prefix}negative-control"), slow.and_then(|slow| broken(&rows, request, &slow[0])));
     }
     Ok(())
@@ -73,7 +73,7 @@ fn total(row: &Row) -> f64 {
 fn falling(rows: &[Row], request: &str) -> Result<String> {
     let figures: Vec<_> =
         rows.iter().filter(|row| row.request == request).map(|row| (&row.level, total(row))).collect();
-    ensure!(figures.len() > 1, "{request} was counted at {} levels; an order needs two", figures.len());
+    ensure!(figures.len() > 1, "{request} was counted at {} levels; an job needs two", figures.len());
     let text = figures.iter().map(|(level, figure)| format!("{level} {figure:.1}")).collect::<Vec<_>>().join(" > ");
     ensure!(figures.windows(2).all(|pair| pair[0].1 > pair[1].1), "instructions per request do not fall: {text}");
     Ok(format!("instructions per request: {text}"))
@@ -98,7 +98,7 @@ fn broken(rows: &[Row], request: &str, slow: &Row) -> Result<String> {
         rows.iter().filter(|row| row.level != slow.level).cloned().chain([slow.clone()]).collect();
     match falling(&with_slow, request) {
         Err(verdict) => Ok(format!("the verdict on a level that traces each call with a failure: {verdict}")),
-        Ok(text) => anyhow::bail!("a level that traces each call is still judged as in order: {text}"),
+        Ok(text) => anyhow::bail!("a level that traces each call is still judged as in job: {text}"),
     }
 }
 

@@ -43,7 +43,7 @@ const PREPARE: &[&str] = &[
 ];
 
 /// A level's machine.
-struct Guest<'a> {
+struct Besieged<'a> {
     shell: Shell,
     level: &'a Level,
     /// What stands in commands for something that differs from boot to boot, and what it is.
@@ -100,7 +100,7 @@ fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
     vm.stop().context("stopping the machine")
 }
 
-fn prepare(mut shell: Shell, level: &Level) -> Result<Guest<'_>> {
+fn prepare(mut shell: Shell, level: &Level) -> Result<Besieged<'_>> {
     for command in PREPARE {
         succeed(&mut shell, &command.replace("{intruder}", INTRUDER))?;
     }
@@ -115,10 +115,10 @@ fn prepare(mut shell: Shell, level: &Level) -> Result<Guest<'_>> {
     for (name, value) in &names {
         ensure!(!value.is_empty(), "the guest says nothing for {name}");
     }
-    Ok(Guest { shell, level, names })
+    Ok(Besieged { shell, level, names })
 }
 
-impl Guest<'_> {
+impl Besieged<'_> {
     /// Runs a command that has to succeed, and returns what it prints.
     fn run(&mut self, command: &str) -> Result<String> {
         let output = self.shell.run(command, DEADLINE)?;

@@ -42,7 +42,7 @@ const ARGUMENTS: [&str; 9] = [
 ];
 
 /// The guest and what one must know about it.
-struct Guest<'a> {
+struct Observed<'a> {
     shell: Shell,
     level: &'a Level,
     /// The application for a debugger: on the host, and as the guest has it.
@@ -53,7 +53,7 @@ struct Guest<'a> {
 }
 
 /// A test: what its name ends with and what it does; the result says what was compared.
-type Test = (&'static str, fn(&mut Guest) -> Result<String>);
+type Test = (&'static str, fn(&mut Observed) -> Result<String>);
 
 /// Kernels on another kernel profile, and a Debian: only when asked for.
 pub(super) const SUITE: Suite = Suite {
@@ -95,7 +95,7 @@ fn in_guest(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
     tally.check(&part.test("privilege"), privilege(level, &vm));
     let mut shell = vm.shell()?;
     let (pid, slide) = prepare(ctx, &app, level, &mut shell)?;
-    let mut guest = Guest { shell, level, symbols, pid, slide };
+    let mut guest = Observed { shell, level, symbols, pid, slide };
     for (name, test) in in_guest_tests() {
         let name = part.test(name);
         if tally.wants(&name) {
@@ -137,7 +137,7 @@ fn prepare(ctx: &Ctx, app: &App, level: &Level, shell: &mut Shell) -> Result<(u3
     Ok((pid, text.wrapping_sub(symbols::kernel(&image.vmlinux)?.1)))
 }
 
-impl Guest<'_> {
+impl Observed<'_> {
     /// Runs a command in Debian's root and returns what it prints; it has to succeed.
     fn tool(&mut self, command: &str) -> Result<String> {
         self.run(&format!("chroot /debian env PAGER=cat TERM=dumb {command}"))

@@ -26,7 +26,7 @@ const PERIOD: Duration = Duration::from_millis(300);
 const UNIT: &str = "ukl-redis";
 
 /// What is tested: its name and what it does; the result says what was compared.
-type Test = (&'static str, fn(&mut Guest) -> Result<String>);
+type Test = (&'static str, fn(&mut Distribution) -> Result<String>);
 
 /// In this order: what ends the server comes after what looks at it.
 const TESTS: &[Test] = &[
@@ -45,7 +45,7 @@ const TESTS: &[Test] = &[
 ];
 
 /// The machine with what the tests need of it.
-struct Guest {
+struct Distribution {
     level: Level,
     shell: Shell,
     ways: WaysIn,
@@ -81,7 +81,7 @@ fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-fn boot(ctx: &Ctx, app: &str, level: &Level) -> Result<(Vm, Guest)> {
+fn boot(ctx: &Ctx, app: &str, level: &Level) -> Result<(Vm, Distribution)> {
     let (app, level) = (ctx.repo.app(app)?, level.clone());
     let mut plan = run::plan_on(ctx, &app, &level, Userland::Debian, None, &[])?;
     plan.name = format!("test-userland-{}", level.name);
@@ -93,10 +93,10 @@ fn boot(ctx: &Ctx, app: &str, level: &Level) -> Result<(Vm, Guest)> {
     let mut shell = vm.shell()?;
     // systemd's programs take the console for a person's.
     shell.run("export SYSTEMD_PAGER=cat SYSTEMD_COLORS=0 SYSTEMD_URLIFY=0", DEADLINE)?;
-    Ok((vm, Guest { level, shell, ways, port }))
+    Ok((vm, Distribution { level, shell, ways, port }))
 }
 
-impl Guest {
+impl Distribution {
     /// Runs a command that has to succeed.
     fn succeed(&mut self, command: &str) -> Result<String> {
         let output = self.shell.run(command, DEADLINE)?;

@@ -13,7 +13,7 @@ use ukl_loadgen::search::Found;
 use ukl_loadgen::{Report, Results};
 use ukl_repo::config::Level;
 use ukl_repo::ctx::Ctx;
-use ukl_report::record::Guest;
+use ukl_report::record::GuestFacts;
 use ukl_run::run;
 use ukl_vm::qemu::Accelerator;
 use ukl_vm::vm::shell::Shell;
@@ -60,9 +60,9 @@ impl Server {
         self.vm.accelerator
     }
 
-    pub(super) fn guest(&mut self) -> Result<Guest> {
-        let answer = self.shell.run(Guest::QUERY, QUERY_DEADLINE)?;
-        Guest::parse(&answer.text, self.cpus, self.memory_mib)
+    pub(super) fn guest(&mut self) -> Result<GuestFacts> {
+        let answer = self.shell.run(GuestFacts::QUERY, QUERY_DEADLINE)?;
+        GuestFacts::parse(&answer.text, self.cpus, self.memory_mib)
     }
 
     /// Every connection sends its next request when the last one is answered.

@@ -26,21 +26,21 @@ fn rules() -> Rules {
     rules
 }
 
-fn run(label: &str, place: Place, getppid: u64, fault: u64) -> Measured {
+fn run(label: &str, runs_as: RunsAs, getppid: u64, fault: u64) -> Measured {
     let count = |median| Count { min: median, median };
     let counts = [("getppid", getppid), ("fault", fault), ("clock", 313)];
     let counts = counts.into_iter().map(|(name, median)| (name.to_owned(), count(median))).collect();
-    Measured { label: label.to_owned(), place, counts }
+    Measured { label: label.to_owned(), runs_as, counts }
 }
 
 fn runs() -> Vec<Measured> {
     vec![
-        run("linux", Place::Vanilla, 217, 1083),
-        run("base", Place::Linked, 198, 1070),
-        run("byb", Place::Linked, 66, 1070),
-        run("ret", Place::Linked, 180, 1050),
-        run("shortcut", Place::Linked, 60, 1050),
-        run("process", Place::Beside, 219, 1083),
+        run("linux", RunsAs::Vanilla, 217, 1083),
+        run("base", RunsAs::Linked, 198, 1070),
+        run("byb", RunsAs::Linked, 66, 1070),
+        run("ret", RunsAs::Linked, 180, 1050),
+        run("shortcut", RunsAs::Linked, 60, 1050),
+        run("process", RunsAs::Beside, 219, 1083),
     ]
 }
 
@@ -105,9 +105,9 @@ fn a_ledger_may_compare_minimums() {
 #[test]
 fn a_level_that_is_not_cheaper_breaks_the_order() {
     let mut runs = runs();
-    runs[2] = run("byb", Place::Linked, 198, 1070);
-    runs[3] = run("ret", Place::Linked, 180, 1051);
-    runs[5] = run("process", Place::Beside, 220, 1083);
+    runs[2] = run("byb", RunsAs::Linked, 198, 1070);
+    runs[3] = run("ret", RunsAs::Linked, 180, 1051);
+    runs[5] = run("process", RunsAs::Beside, 220, 1083);
     insta::assert_snapshot!(shown(&runs, &[]), @r"
     BROKEN Order fault: base 1070, NOT > ret 1051 (each by 20 or more)
     BROKEN Order getppid: linux 217 > base 198, NOT > byb 198 > shortcut 60

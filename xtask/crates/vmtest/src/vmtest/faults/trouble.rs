@@ -1,12 +1,12 @@
 //! What may happen to a server in a machine that goes on.
 
-use super::{DEADLINE, Guest, INTRUDER, LOAD_GENERATOR};
+use super::{DEADLINE, Afflicted, INTRUDER, LOAD_GENERATOR};
 use crate::vmtest::faults::writer::Writer;
 use anyhow::{Context, Result, ensure};
 use std::time::{Duration, Instant};
 use ukl_run::resp::Client;
 
-type Test = (&'static str, fn(&mut Guest) -> Result<String>);
+type Test = (&'static str, fn(&mut Afflicted) -> Result<String>);
 
 pub(super) const TESTS: &[Test] = &[
     ("sigkill", sigkill),
@@ -23,7 +23,7 @@ pub(super) const TESTS: &[Test] = &[
 const TIMES: u32 = 10;
 
 /// SIGKILL in a stream of writes.
-fn sigkill(guest: &mut Guest) -> Result<String> {
+fn sigkill(guest: &mut Afflicted) -> Result<String> {
     let mut writer = Writer::new(2);
     for round in 0..TIMES {
         let delay_us = 200_000 + 50_000 * round;
@@ -38,7 +38,7 @@ fn sigkill(guest: &mut Guest) -> Result<String> {
 }
 
 /// A rewrite of the log that finds no room fails, and the server goes on with what it has.
-fn disk_full(guest: &mut Guest) -> Result<String> {
+fn disk_full(guest: &mut Afflicted) -> Result<String> {
     let mut writer = Writer::new(3);
     writer.writes(guest.port, 200)?;
     let mut client = Client::connect(guest.port, DEADLINE)?;
@@ -85,7 +85,7 @@ fn rewritten(client: &mut Client) -> Result<String> {
 }
 
 /// A day forward and back: what expires by the clock does, and nothing else changes.
-fn clock(guest: &mut Guest) -> Result<String> {
+fn clock(guest: &mut Afflicted) -> Result<String> {
     const DAY_S: i64 = 86_400;
 
     let mut client = Client::connect(guest.port, DEADLINE)?;
@@ -102,7 +102,7 @@ fn clock(guest: &mut Guest) -> Result<String> {
 }
 
 /// A CPU goes and comes while the server writes.
-fn hotplug(guest: &mut Guest) -> Result<String> {
+fn hotplug(guest: &mut Afflicted) -> Result<String> {
     let port = guest.port;
     let mut writer = Writer::new(4).during(port, || {
         for _ in 0..TIMES {
@@ -129,7 +129,7 @@ fn hotplug(guest: &mut Guest) -> Result<String> {
 }
 
 /// The kernel has no suspend, and says so.
-fn suspend(guest: &mut Guest) -> Result<String> {
+fn suspend(guest: &mut Afflicted) -> Result<String> {
     let output = guest.shell.run("echo mem >/sys/power/state", DEADLINE)?;
     ensure!(output.status != 0, "the machine took `mem` for a state");
     let answer = Client::connect(guest.port, DEADLINE)?.text("PING")?.to_string();
@@ -138,7 +138,7 @@ fn suspend(guest: &mut Guest) -> Result<String> {
 }
 
 /// All open at once.
-fn connections(guest: &mut Guest) -> Result<String> {
+fn connections(guest: &mut Afflicted) -> Result<String> {
     const COUNT: u32 = 10_000;
 
     guest.run("echo 1024 65000 >/proc/sys/net/ipv4/ip_local_port_range")?;
@@ -161,7 +161,7 @@ fn connections(guest: &mut Guest) -> Result<String> {
 }
 
 /// While no descriptor is to be had, who is connected is served, and who connects waits until there is one.
-fn no_descriptors(guest: &mut Guest) -> Result<String> {
+fn no_descriptors(guest: &mut Afflicted) -> Result<String> {
     const WAITING: usize = 20;
     const USUAL: u32 = 65_536;
 
@@ -170,7 +170,7 @@ fn no_descriptors(guest: &mut Guest) -> Result<String> {
     let mut connected = Client::connect(guest.port, DEADLINE)?;
     connected.text("SET before shortage")?;
     let pid = guest.run("pidof redis-server")?;
-    let limit = |guest: &mut Guest, number: &str| {
+    let limit = |guest: &mut Afflicted, number: &str| {
         let said = guest.run(&format!("{INTRUDER} descriptors {pid} {number}"))?;
         ensure!(said == "done", "limiting the server to {number} descriptors was answered {said:?}");
         Ok(())
@@ -202,7 +202,7 @@ fn no_descriptors(guest: &mut Guest) -> Result<String> {
 }
 
 /// The kernel ends it when memory is short, as any process; what was acknowledged is there after the next start.
-fn out_of_memory(guest: &mut Guest) -> Result<String> {
+fn out_of_memory(guest: &mut Afflicted) -> Result<String> {
     let mut writer = Writer::new(5);
     writer.writes(guest.port, 200)?;
     let pid = guest.run("pidof redis-server")?;

@@ -1,9 +1,9 @@
 //! What holds for an application as it does for every process: precautions at its start, restrictions, the audit, lockdown.
 
-use super::{Guest, INTRUDER, STUB};
+use super::{Besieged, INTRUDER, STUB};
 use anyhow::{Context, Result, ensure};
 
-type Test = (&'static str, fn(&mut Guest) -> Result<String>);
+type Test = (&'static str, fn(&mut Besieged) -> Result<String>);
 
 /// In this order: lockdown stays until the machine ends.
 pub(super) const TESTS: &[Test] = &[
@@ -19,14 +19,14 @@ pub(super) const TESTS: &[Test] = &[
 ];
 
 /// The kernel has looked at its own page tables, the application's text among them, at the end of its boot.
-fn pages(guest: &mut Guest) -> Result<String> {
+fn pages(guest: &mut Besieged) -> Result<String> {
     let said = guest.run("dmesg | grep 'Checked W+X mappings'")?;
     ensure!(said.contains("passed, no W+X pages found"), "the kernel says {said:?}");
     Ok(format!("what the kernel says of its pages with `passed`: {said}"))
 }
 
 /// AT_SECURE of auxv(5) says that the starter has fewer rights than the program.
-fn secure_mode(guest: &mut Guest) -> Result<String> {
+fn secure_mode(guest: &mut Besieged) -> Result<String> {
     let mut of = |name: &str| -> Result<String> {
         let pid = guest.names.iter().find(|(known, _)| *known == name).context("a process")?.1.clone();
         let text = guest.run(&format!("chroot /debian od -An -v -t u8 -w16 /proc/{pid}/auxv"))?;
@@ -43,7 +43,7 @@ fn secure_mode(guest: &mut Guest) -> Result<String> {
 }
 
 /// Nobody chooses for it that its data can be executed, or where it lies.
-fn personality(guest: &mut Guest) -> Result<String> {
+fn personality(guest: &mut Besieged) -> Result<String> {
     let mut of = |command: &str, ready: &str| -> Result<String> {
         let start = format!("{INTRUDER} --as user start personality {command} >/tmp/personality.log 2>&1 & starter=$!");
         let wait = |until: &str| format!("for try in $(seq 100); do {until} && break; usleep 100000; done");
@@ -66,7 +66,7 @@ fn personality(guest: &mut Guest) -> Result<String> {
 }
 
 /// There is no dynamic linker to ask for a library.
-fn preload(guest: &mut Guest) -> Result<String> {
+fn preload(guest: &mut Besieged) -> Result<String> {
     const COMPLAINT: &str = "cannot be preloaded";
 
     let linked =
@@ -78,7 +78,7 @@ fn preload(guest: &mut Guest) -> Result<String> {
 }
 
 /// Redis opens its log, and then ends because its port is taken.
-fn restricted(guest: &mut Guest, by: &str) -> Result<String> {
+fn restricted(guest: &mut Besieged, by: &str) -> Result<String> {
     const TAKEN: &str = "Failed listening on port 6379";
 
     let mut start = |by: &str| -> Result<String> {
@@ -98,7 +98,7 @@ fn restricted(guest: &mut Guest, by: &str) -> Result<String> {
 }
 
 /// A rule about calls of the application is followed, and without one nothing is recorded.
-fn audit(guest: &mut Guest) -> Result<String> {
+fn audit(guest: &mut Besieged) -> Result<String> {
     const ACCEPT4: u32 = 288;
 
     let pid = guest.names.iter().find(|(name, _)| *name == "{roots}").context("root's process")?.1.clone();
@@ -122,7 +122,7 @@ fn audit(guest: &mut Guest) -> Result<String> {
 }
 
 /// Under lockdown root does not change the kernel, so it does not control an application either; it may start one.
-fn lockdown(guest: &mut Guest) -> Result<String> {
+fn lockdown(guest: &mut Besieged) -> Result<String> {
     let attempts = ["touch attach {roots}", "touch write {roots}", "start traced {stub} --version"];
     for attempt in attempts {
         let answer = guest.attempt(attempt)?;

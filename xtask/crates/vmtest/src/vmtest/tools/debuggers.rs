@@ -1,13 +1,13 @@
 //! strace and gdb on the running process, and gdb on its core.
 
-use super::{FOLDER, Guest, Test};
+use super::{FOLDER, Observed, Test};
 use anyhow::{Context, Result, ensure};
 use ukl_app::symbols;
 
 pub(super) const TESTS: &[Test] = &[("strace", strace), ("gdb", gdb), ("core-dump", core)];
 
 /// Each call once, with what it was given and what it returned; afterwards calls are direct again.
-fn strace(guest: &mut Guest) -> Result<String> {
+fn strace(guest: &mut Observed) -> Result<String> {
     let (pid, requests) = (guest.pid, 40);
     let load = guest.load(requests);
     guest.run(&format!(
@@ -38,7 +38,7 @@ fn strace(guest: &mut Guest) -> Result<String> {
 const FRAMES: [&str; 4] = ["epoll_pwait", "aeProcessEvents", "aeMain", "main"];
 
 /// gdb's words before anything else, with the application's symbols at their places.
-fn with_symbols(guest: &Guest, words: &str) -> Result<String> {
+fn with_symbols(guest: &Observed, words: &str) -> Result<String> {
     let symbols = format!("{FOLDER}/app.symbols");
     let load = if guest.is_linked_in() {
         symbols::gdb_command(&guest.symbols, &symbols, guest.slide)?
@@ -64,7 +64,7 @@ fn in_order(text: &str, names: &[&str]) -> Result<()> {
 /// unwind information: no debugger gets out of it.
 const BUSY: [&str; 4] = ["readQueryFromClient", "aeProcessEvents", "aeMain", "main"];
 
-fn gdb(guest: &mut Guest) -> Result<String> {
+fn gdb(guest: &mut Observed) -> Result<String> {
     let pid = guest.pid;
     if !guest.is_linked_in() {
         return busy(guest);
@@ -79,7 +79,7 @@ fn gdb(guest: &mut Guest) -> Result<String> {
 }
 
 /// Under load, at a breakpoint.
-fn busy(guest: &mut Guest) -> Result<String> {
+fn busy(guest: &mut Observed) -> Result<String> {
     let pid = guest.pid;
     let command = with_symbols(guest, &format!("-p {pid} -ex 'tbreak {}' -ex continue -ex bt -ex detach", BUSY[0]))?;
     let text = guest.under_load(|guest| guest.tool(&command))?;
@@ -90,7 +90,7 @@ fn busy(guest: &mut Guest) -> Result<String> {
 /// The frames of a crash in a command.
 const CRASH: [&str; 5] = ["debugCommand", "call", "processCommand", "readQueryFromClient", "main"];
 
-fn core(guest: &mut Guest) -> Result<String> {
+fn core(guest: &mut Observed) -> Result<String> {
     let pid = guest.pid;
     guest.tool(&format!("prlimit --pid {pid} --core=unlimited"))?;
     guest.run(

@@ -1,6 +1,6 @@
 //! The kernel's own tracers over the kernel's part of a request.
 
-use super::{Guest, Test};
+use super::{Observed, Test};
 use anyhow::{Context, Result, ensure};
 use ukl_repo::config::LevelOptions;
 
@@ -12,7 +12,7 @@ const PUSH: &str = "__tcp_push_pending_frames";
 const TRACING: &str = "/sys/kernel/tracing";
 
 /// Traces the application with a tracer under a load of so many requests.
-fn trace(guest: &mut Guest, tracer: &str, requests: u32) -> Result<String> {
+fn trace(guest: &mut Observed, tracer: &str, requests: u32) -> Result<String> {
     let (pid, load) = (guest.pid, guest.load(requests));
     guest
         .run(&format!("cd {TRACING} && echo {pid} >set_ftrace_pid && echo >trace && echo {tracer} >current_tracer"))?;
@@ -26,7 +26,7 @@ fn trace(guest: &mut Guest, tracer: &str, requests: u32) -> Result<String> {
 }
 
 /// The function that calls into the body of `write`, by the way of a call; the tracer sees no function of the application.
-fn function(guest: &mut Guest) -> Result<String> {
+fn function(guest: &mut Observed) -> Result<String> {
     let text = trace(guest, "function", 20)?;
     let call = match guest.level.options {
         LevelOptions { shortcut: true, .. } => "ukl_short_sys_write <-ukl_short_1",
@@ -42,7 +42,7 @@ fn function(guest: &mut Guest) -> Result<String> {
 }
 
 /// Nesting: the transmission is inside what pushes it.
-fn graph(guest: &mut Guest) -> Result<String> {
+fn graph(guest: &mut Observed) -> Result<String> {
     guest.run(&format!("echo {PUSH} >{TRACING}/set_graph_function"))?;
     let text = trace(guest, "function_graph", 5);
     guest.run(&format!("echo >{TRACING}/set_graph_function"))?;
@@ -59,7 +59,7 @@ fn graph(guest: &mut Guest) -> Result<String> {
 }
 
 /// Entry and exit of each call, once each; without the event a direct call is direct again.
-fn events(guest: &mut Guest) -> Result<String> {
+fn events(guest: &mut Observed) -> Result<String> {
     let (pid, requests) = (guest.pid, 50);
     let load = guest.load(requests);
     guest.run(&format!(
@@ -81,7 +81,7 @@ fn events(guest: &mut Guest) -> Result<String> {
     Ok(format!("{entries} entries and {exits} exits of write with {requests} requests, and their results with 5"))
 }
 
-fn trace_cmd(guest: &mut Guest) -> Result<String> {
+fn trace_cmd(guest: &mut Observed) -> Result<String> {
     let (pid, load) = (guest.pid, guest.load(50));
     guest.tool(&format!("trace-cmd record -q -e syscalls:sys_enter_write -P {pid} -o /tmp/trace.dat {load}"))?;
     let text = guest.tool("trace-cmd report -i /tmp/trace.dat")?;

@@ -1,13 +1,13 @@
 //! perf.
 
-use super::{Guest, Test};
+use super::{Observed, Test};
 use anyhow::{Context, Result, ensure};
 use ukl_repo::config::LevelOptions;
 
 pub(super) const TESTS: &[Test] = &[("perf-stat", stat), ("perf-record", record), ("perf-top", top)];
 
 /// So many requests are so many calls of write, and another process has none of them.
-fn stat(guest: &mut Guest) -> Result<String> {
+fn stat(guest: &mut Observed) -> Result<String> {
     let mut seen = Vec::new();
     for requests in [200, 500] {
         let load = guest.load(requests);
@@ -35,7 +35,7 @@ fn stat(guest: &mut Guest) -> Result<String> {
 }
 
 /// Samples belong to redis, and their kernel part is TCP's below the call's entry.
-fn record(guest: &mut Guest) -> Result<String> {
+fn record(guest: &mut Observed) -> Result<String> {
     let load = guest.load(3000);
     guest.tool(&format!("perf record -q -a -e cpu-clock -F 999 -g -o /tmp/perf.data -- {load}"))?;
     let shares = guest.tool("perf --no-pager report --no-inline -i /tmp/perf.data --stdio --stdio-color never --no-children -g none --sort comm 2>/dev/null")?;
@@ -63,7 +63,7 @@ fn record(guest: &mut Guest) -> Result<String> {
 const LOOKS_S: [u32; 3] = [6, 15, 40];
 
 /// The live view names the application's functions among the kernel's.
-fn top(guest: &mut Guest) -> Result<String> {
+fn top(guest: &mut Observed) -> Result<String> {
     let seen = guest.under_load(|guest| {
         let mut looks = LOOKS_S.iter().map(|seconds| look(guest, *seconds));
         looks.find(|look| !matches!(look, Ok((0, _)))).context("perf top shows no line of redis-server")?
@@ -73,7 +73,7 @@ fn top(guest: &mut Guest) -> Result<String> {
 }
 
 /// How many lines of the application are in what `perf top` shows in this time.
-fn look(guest: &mut Guest, seconds: u32) -> Result<(usize, u32)> {
+fn look(guest: &mut Observed, seconds: u32) -> Result<(usize, u32)> {
     // Into a file, and seldom: under emulation a sample takes long, and the console waits for the host meanwhile.
     let command = format!("timeout {seconds} perf top --stdio -e cpu-clock -F 199 -d 2 --sort comm,symbol");
     guest.run(&format!("chroot /debian {command} </dev/null >/tmp/top.log 2>&1; true"))?;

@@ -1,13 +1,13 @@
 //! Probes: on the kernel's functions as ever, and refused where they would fire on the application's side.
 
-use super::{Guest, Test};
+use super::{Observed, Test};
 use anyhow::{Result, ensure};
 
 pub(super) const TESTS: &[Test] = &[("kprobe", kprobe), ("kprobes-refused", refused), ("uprobe-refused", uprobe)];
 
 const EVENTS: &str = "/sys/kernel/tracing/kprobe_events";
 
-fn kprobe(guest: &mut Guest) -> Result<String> {
+fn kprobe(guest: &mut Observed) -> Result<String> {
     let (pid, load) = (guest.pid, guest.load(50));
     let function = "__tcp_push_pending_frames";
     guest.run(&format!("echo 'p:ukl {function}' >{EVENTS}"))?;
@@ -20,7 +20,7 @@ fn kprobe(guest: &mut Guest) -> Result<String> {
     Ok(format!("{hits} hits of a probe on {function} in redis with 50 requests"))
 }
 
-fn refused(guest: &mut Guest) -> Result<String> {
+fn refused(guest: &mut Observed) -> Result<String> {
     if !guest.is_linked_in() {
         return Ok("nothing: there are no entries for applications at this level".to_owned());
     }
@@ -41,7 +41,7 @@ fn refused(guest: &mut Guest) -> Result<String> {
 }
 
 /// The application's text is in no file: a probe of its stub could never be hit, and the kernel says so.
-fn uprobe(guest: &mut Guest) -> Result<String> {
+fn uprobe(guest: &mut Observed) -> Result<String> {
     if !guest.is_linked_in() {
         return Ok("nothing: the program is an ordinary file at this level".to_owned());
     }

@@ -1,12 +1,12 @@
 //! What /proc says of the application.
 
-use super::{Guest, Test};
+use super::{Observed, Test};
 use anyhow::{Context, Result, ensure};
 
 pub(super) const TESTS: &[Test] = &[("proc", proc)];
 
 /// It waits in `epoll_pwait`, and every file that tells of it says so.
-fn proc(guest: &mut Guest) -> Result<String> {
+fn proc(guest: &mut Observed) -> Result<String> {
     let pid = guest.pid;
     let stat = guest.run(&format!("cat /proc/{pid}/stat"))?;
     ensure!(stat.starts_with(&format!("{pid} (redis-server) ")), "/proc/{pid}/stat says {stat:?}");

@@ -1,6 +1,6 @@
 //! What happens to a unit on a bad day, and to nothing else.
 
-use super::{Guest, UNIT};
+use super::{Distribution, UNIT};
 use anyhow::{Result, ensure};
 use ukl_run::resp::Client;
 
@@ -9,7 +9,7 @@ const STORED_MIB: u32 = 160;
 const LIMIT_MIB: u32 = 64;
 
 /// A crash: systemd starts the application again; its data and the neighbour's are there.
-pub(super) fn restart(guest: &mut Guest) -> Result<String> {
+pub(super) fn restart(guest: &mut Distribution) -> Result<String> {
     guest.ask(guest.ways.neighbour, "SET beside intact", "OK")?;
     guest.ask(guest.port, "SET own survived", "OK")?;
     let (restarts, pid) = (guest.number("NRestarts")?, guest.number("MainPID")?);
@@ -27,7 +27,7 @@ pub(super) fn restart(guest: &mut Guest) -> Result<String> {
 }
 
 /// The crash before is on record, with a core file.
-pub(super) fn coredump(guest: &mut Guest) -> Result<String> {
+pub(super) fn coredump(guest: &mut Distribution) -> Result<String> {
     let list = "coredumpctl --no-pager --no-legend list /opt/ukl/redis-server";
     let line = guest.wait(list, |text| text.contains("SIGSEGV"))?;
     ensure!(line.contains("present"), "the core file is missing: {line}");
@@ -37,7 +37,7 @@ pub(super) fn coredump(guest: &mut Guest) -> Result<String> {
 }
 
 /// The limit of the unit's control group ends the application and nothing else.
-pub(super) fn memory_max(guest: &mut Guest) -> Result<String> {
+pub(super) fn memory_max(guest: &mut Distribution) -> Result<String> {
     guest.ask(guest.ways.neighbour, "SET beside untouched", "OK")?;
     let restarts = guest.number("NRestarts")?;
     guest.succeed(&format!("systemctl set-property --runtime {UNIT} MemoryMax={LIMIT_MIB}M"))?;
@@ -56,7 +56,7 @@ pub(super) fn memory_max(guest: &mut Guest) -> Result<String> {
 }
 
 /// Whether the application ended while it was filled.
-fn fill(guest: &Guest) -> Result<bool> {
+fn fill(guest: &Distribution) -> Result<bool> {
     let mut client: Client = guest.client()?;
     Ok((0..STORED_MIB).any(|mib| client.text(&format!("SETRANGE filled:{mib} 1048575 x")).is_err()))
 }

@@ -1,6 +1,6 @@
 //! What a unit is expected to do on a good day.
 
-use super::{Guest, UNIT};
+use super::{Distribution, UNIT};
 use anyhow::{Result, ensure};
 use ukl_repo::config::KernelFlavour;
 
@@ -8,7 +8,7 @@ use ukl_repo::config::KernelFlavour;
 const STORED_MIB: u64 = 32;
 
 /// systemd's view of the application, and the application's own.
-pub(super) fn active(guest: &mut Guest) -> Result<String> {
+pub(super) fn active(guest: &mut Distribution) -> Result<String> {
     let state = format!("{} {}", guest.property("ActiveState")?, guest.property("SubState")?);
     ensure!(state == "active running", "the unit is {state}");
     let system = guest.wait("systemctl is-system-running", |text| text.trim() != "starting")?;
@@ -18,7 +18,7 @@ pub(super) fn active(guest: &mut Guest) -> Result<String> {
 }
 
 /// What the application prints is in the journal, under its unit.
-pub(super) fn journal(guest: &mut Guest) -> Result<String> {
+pub(super) fn journal(guest: &mut Distribution) -> Result<String> {
     let text = guest.succeed(&format!("journalctl --no-pager --output=cat --unit={UNIT}"))?;
     let cpl = if guest.level.kernel == KernelFlavour::Ukl { 0 } else { 3 };
     let banner = format!("ukl: level={} cpl={cpl} ", guest.level.name);
@@ -29,7 +29,7 @@ pub(super) fn journal(guest: &mut Guest) -> Result<String> {
 }
 
 /// A command through sshd, with a session of logind.
-pub(super) fn ssh(guest: &mut Guest) -> Result<String> {
+pub(super) fn ssh(guest: &mut Distribution) -> Result<String> {
     let said = guest
         .ways
         .run("id --user --name; loginctl --no-legend list-sessions | wc --lines; systemctl is-active ukl-redis")?;
@@ -39,7 +39,7 @@ pub(super) fn ssh(guest: &mut Guest) -> Result<String> {
 }
 
 /// Debian's own Redis, under its own user and sandbox, is another process with other data.
-pub(super) fn neighbour(guest: &mut Guest) -> Result<String> {
+pub(super) fn neighbour(guest: &mut Distribution) -> Result<String> {
     guest.wait("systemctl is-active redis-server", |text| text.trim() == "active")?;
     guest.ask(guest.port, "SET who linked-in", "OK")?;
     guest.ask(guest.ways.neighbour, "SET who ordinary", "OK")?;
@@ -51,7 +51,7 @@ pub(super) fn neighbour(guest: &mut Guest) -> Result<String> {
 }
 
 /// The unit's control group is charged for what the application uses.
-pub(super) fn accounting(guest: &mut Guest) -> Result<String> {
+pub(super) fn accounting(guest: &mut Distribution) -> Result<String> {
     let before = (guest.number("CPUUsageNSec")?, guest.number("MemoryCurrent")?);
     let mut client = guest.client()?;
     for mib in 0..STORED_MIB {
@@ -72,7 +72,7 @@ pub(super) fn accounting(guest: &mut Guest) -> Result<String> {
 }
 
 /// A stop is a SIGTERM, upon which Redis saves and ends with status 0; the next start loads it.
-pub(super) fn stop(guest: &mut Guest) -> Result<String> {
+pub(super) fn stop(guest: &mut Distribution) -> Result<String> {
     guest.ask(guest.port, "SET kept before-the-stop", "OK")?;
     guest.succeed(&format!("systemctl stop {UNIT}"))?;
     let end = [guest.property("ActiveState")?, guest.property("Result")?, guest.property("ExecMainStatus")?].join(" ");

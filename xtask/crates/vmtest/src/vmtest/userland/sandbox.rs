@@ -1,6 +1,6 @@
 //! What systemd takes away from a unit is gone for a linked-in application, too.
 
-use super::{Guest, UNIT};
+use super::{Distribution, UNIT};
 use anyhow::{Result, ensure};
 
 /// Redis keeps this many descriptors for itself.
@@ -8,7 +8,7 @@ const RESERVED: u32 = 32;
 const DESCRIPTORS: u32 = 2048;
 
 /// Redis lowers the number of its clients to what it may open. Without the capability, root cannot raise the limit.
-pub(super) fn limit_nofile(guest: &mut Guest) -> Result<String> {
+pub(super) fn limit_nofile(guest: &mut Distribution) -> Result<String> {
     let limit = format!("LimitNOFILE={DESCRIPTORS}");
     with(guest, &[&limit, "CapabilityBoundingSet=~CAP_SYS_RESOURCE"], |guest| {
         let expected = format!("maxclients {}", DESCRIPTORS - RESERVED);
@@ -18,7 +18,7 @@ pub(super) fn limit_nofile(guest: &mut Guest) -> Result<String> {
 }
 
 /// Name spaces, read-only file systems and no new privileges: the server works, and writes only where it may.
-pub(super) fn sandbox(guest: &mut Guest) -> Result<String> {
+pub(super) fn sandbox(guest: &mut Distribution) -> Result<String> {
     let settings = [
         // Redis writes into a folder that it is told to use, if that is not forbidden by itself.
         "ExecStart=",
@@ -52,7 +52,7 @@ pub(super) fn sandbox(guest: &mut Guest) -> Result<String> {
 }
 
 /// A filter of system calls applies to direct calls: the last step of a snapshot is refused.
-pub(super) fn seccomp(guest: &mut Guest) -> Result<String> {
+pub(super) fn seccomp(guest: &mut Distribution) -> Result<String> {
     let settings =
         ["NoNewPrivileges=yes", "SystemCallFilter=~rename renameat renameat2", "SystemCallErrorNumber=EPERM"];
     with(guest, &settings, |guest| {
@@ -72,7 +72,7 @@ pub(super) fn seccomp(guest: &mut Guest) -> Result<String> {
 }
 
 /// Runs a test with these settings of the unit, and starts it again without them.
-fn with(guest: &mut Guest, settings: &[&str], test: impl FnOnce(&mut Guest) -> Result<String>) -> Result<String> {
+fn with(guest: &mut Distribution, settings: &[&str], test: impl FnOnce(&mut Distribution) -> Result<String>) -> Result<String> {
     guest.settings(settings)?;
     let outcome = guest.succeed(&format!("systemctl restart {UNIT}")).and_then(|_| test(guest));
     guest.settings(&[])?;
