@@ -3,7 +3,7 @@
 use crate::{clean, test};
 use anyhow::Result;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-use ukl_app::{build, link, new, toolchain};
+use ukl_app::{build, image, new, toolchain};
 use ukl_audit::audit;
 use ukl_bench::{bench, profile};
 use ukl_guest::part;
@@ -67,7 +67,7 @@ enum Command {
     /// Produce the complete, checked kernel configuration.
     Configure(configure::Args),
     /// Link an application into the kernel that is built already.
-    Link(link::Args),
+    Link(image::Args),
     /// Build one part of an image into a folder, for build systems that keep parts themselves.
     Part(part::Args),
     /// Build an image a second time elsewhere and compare every byte, or all images with docs/manifest.toml.
@@ -126,7 +126,7 @@ pub(crate) fn main() -> Result<()> {
         Command::Pins(args) => pins::run(&ctx, args),
         Command::Sbom(args) => sbom::run(&ctx, args),
         Command::Configure(args) => configure::run(&ctx, args),
-        Command::Link(args) => link::run(&ctx, args),
+        Command::Link(args) => image::run(&ctx, args),
         Command::Part(args) => part::run(&ctx, args),
         Command::Reproduce(args) => reproduce::run(&ctx, args),
         Command::Nix(args) => nix::run(&ctx, args),

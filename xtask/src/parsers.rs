@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::path::Path;
 use ukl_app::symbols::Frames;
 use ukl_audit::{audit, program};
-use ukl_bench::counts::{self, Rules};
+use ukl_bench::calls::{self, Rules};
 use ukl_clients::Script;
 use ukl_kernel::{configure, syscalls};
 use ukl_ld::Inputs;
@@ -103,7 +103,7 @@ pub fn listings(bytes: &[u8]) {
 /// What programs in the guest print, and the tables of the kernel and of docs/compatibility.md.
 pub fn figures(bytes: &[u8]) {
     let text = text(bytes);
-    let _ = (counts::parse(&text), Accounts::parse(&text), GuestFacts::parse(&text, 1, 1));
+    let _ = (calls::parse(&text), Accounts::parse(&text), GuestFacts::parse(&text, 1, 1));
     let _ = (differences::Known::parse(&text), syscalls::parse(&text, &text));
     text.lines().for_each(|line| drop((target::batch(line), target::call(line))));
 }

@@ -1,6 +1,6 @@
 //! Builds the image of an application at a level.
 
-use crate::{app, link, symbols};
+use crate::{app, image, symbols};
 use anyhow::Result;
 use ukl_repo::config::{DEFAULT_LEVEL, KernelProfile};
 use ukl_repo::ctx::Ctx;
@@ -34,7 +34,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         }
         return Ok(());
     }
-    let image = link::image_on(ctx, &app, &level, args.kernel_profile)?;
+    let image = image::image_on(ctx, &app, &level, args.kernel_profile)?;
     for app in app.all() {
         println!("source   {}", app::editable_source(ctx, app)?.display());
     }

@@ -11,13 +11,13 @@ mod table;
 mod throughput;
 
 pub use bench::{BootJob, check_privilege, run as bench};
-pub use guest::{Server, Options};
+pub use guest::{Options, Server};
 
-use crate::counting::Requests;
+use crate::requests::Requests;
 use crate::schema;
 use anyhow::{Context, Result};
 use std::path::PathBuf;
-use ukl_app::link;
+use ukl_app::image;
 use ukl_host::cache::Key;
 use ukl_host::failure::Failure;
 use ukl_repo::config::{App, KernelProfile, Level};
@@ -53,7 +53,7 @@ impl Image {
                 format!("write the section into {}, or name `--app redis`", schema::path(app).display()),
             ));
         };
-        let image = link::image_on(ctx, app, level, KernelProfile::Lean)?;
+        let image = image::image_on(ctx, app, level, KernelProfile::Lean)?;
         let key = Key::new("lean-kernel-v1").file(&image.vmlinux)?;
         let dir = ctx.cache.step("lean-kernel", &key, |out| {
             std::fs::write(out.join("vmlinux"), initramfs::stripped(&image.vmlinux)?).context("writing the kernel")

@@ -5,8 +5,8 @@
 extern crate ukl_host;
 
 pub mod bench;
-pub mod counting;
-pub mod counts;
+pub mod calls;
 pub mod lean;
 pub mod profile;
+pub mod requests;
 pub mod schema;

@@ -14,7 +14,7 @@ mod unwind;
 use anyhow::{Context, Result};
 use stacks::Stacks;
 use std::path::{Path, PathBuf};
-use ukl_app::{app, link, symbols};
+use ukl_app::{app, image, symbols};
 use ukl_host::atomic;
 use ukl_host::failure::Failure;
 use ukl_repo::config::{App, DEFAULT_LEVEL, Level};
@@ -74,7 +74,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
 
 /// Samples a level and puts the stacks together.
 pub fn of_level(ctx: &Ctx, app: &App, level: &Level, load: &Load) -> Result<Profile> {
-    let image = link::image_on(ctx, app, level, ukl_repo::config::KernelProfile::Debian)?;
+    let image = image::image_on(ctx, app, level, ukl_repo::config::KernelProfile::Debian)?;
     let recording = record(ctx, app, level, load)?;
     let executable = app::build_app(ctx, app)?.executable;
     let program = symbols::Program::new(app, level.kernel, &image.vmlinux, &executable)?;

@@ -1,8 +1,8 @@
 //! `bench.toml` of an application: what is measured of it. One file, one of three subjects, told apart here only.
 
 use crate::bench::parties::Settings;
-use crate::counting::Requests;
-use crate::counts::rules::Rules;
+use crate::calls::rules::Rules;
+use crate::requests::Requests;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

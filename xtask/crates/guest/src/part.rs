@@ -6,7 +6,7 @@ use fs_err as fs;
 use std::path::{Path, PathBuf};
 use ukl_app::app::{self, BuiltApp};
 use ukl_app::musl::{self, Flavour};
-use ukl_app::{cxx, library, link, toolchain};
+use ukl_app::{cxx, image, library, toolchain};
 use ukl_host::failure::Failure;
 use ukl_host::process;
 use ukl_kernel::{configure, kernel};
@@ -70,11 +70,11 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         }
         ["object", app, level] => {
             let (app, level) = (ctx.repo.app(app)?, ctx.repo.level(level)?);
-            let object = link::object(ctx, &app, &level)?;
+            let object = image::object(ctx, &app, &level)?;
             in_place(&place, |place| copy(&object, place))
         }
         ["image", app, level] => {
-            let image = link::image(ctx, &ctx.repo.app(app)?, &ctx.repo.level(level)?)?;
+            let image = image::image(ctx, &ctx.repo.app(app)?, &ctx.repo.level(level)?)?;
             in_place(&place, |place| {
                 copy(&image.bzimage, place)?;
                 copy(&image.vmlinux, place)

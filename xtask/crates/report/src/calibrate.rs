@@ -1,6 +1,6 @@
 //! `cargo xtask bench --calibrate`: what calls and faults cost on this host, for the cost model.
 
-use crate::model::{Costs, CostedMachine};
+use crate::model::{CostedMachine, Costs};
 use crate::record::{self, Host};
 use crate::stats;
 use anyhow::{Context, Result, ensure};

@@ -4,7 +4,7 @@ use crate::run::{self, Userland};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::process::Command;
-use ukl_app::{link, symbols};
+use ukl_app::{image, symbols};
 use ukl_host::failure::Failure;
 use ukl_host::process;
 use ukl_kernel::kernel;
@@ -53,7 +53,7 @@ pub struct Session {
 /// Starts the machine.
 pub fn session(ctx: &Ctx, app: &str, level: &str) -> Result<Session> {
     let (app, level) = (ctx.repo.app(app)?, ctx.repo.level(level)?);
-    let image = link::image_on(ctx, &app, &level, KernelProfile::Debian)?;
+    let image = image::image_on(ctx, &app, &level, KernelProfile::Debian)?;
     let mut plan = run::plan_on(ctx, &app, &level, Userland::Tools, None, &[])?;
     plan.name = format!("debug-{}-{}", app.name, level.name);
     // Functions lie where the image says.

@@ -8,7 +8,7 @@ use fs_err as fs;
 use manifest::Manifest;
 use std::path::{Path, PathBuf};
 use ukl_app::musl::{self, Flavour};
-use ukl_app::{app, link, toolchain};
+use ukl_app::{app, image, toolchain};
 use ukl_guest::{busybox, initramfs};
 use ukl_host::cache::{Cache, Key};
 use ukl_host::failure::Failure;
@@ -119,11 +119,11 @@ fn products(ctx: &Ctx, app: &App, level: &Level) -> Result<Vec<(String, PathBuf)
         (format!("app/{}/app.o", app.name), built.object),
     ];
     if level.kernel == KernelFlavour::Ukl {
-        products.push((format!("object/{}/{}/app.o", app.name, level.name), link::object(ctx, app, level)?));
+        products.push((format!("object/{}/{}/app.o", app.name, level.name), image::object(ctx, app, level)?));
     }
     products.push(("busybox/busybox".to_owned(), busybox::busybox(ctx)?));
     products.push(("initramfs.cpio".to_owned(), initramfs::initramfs(ctx, app, level, None, &[])?));
-    let image = link::image(ctx, app, level)?;
+    let image = image::image(ctx, app, level)?;
     products.push((format!("image/{}/{}/vmlinux", app.name, level.name), image.vmlinux));
     products.push((format!("image/{}/{}/bzImage", app.name, level.name), image.bzimage));
     Ok(products)

@@ -8,7 +8,7 @@ use crate::reproduce::manifest::hash;
 use anyhow::{Context, Result};
 use fs_err as fs;
 use std::path::PathBuf;
-use ukl_app::link;
+use ukl_app::image;
 use ukl_host::atomic;
 use ukl_repo::config::{DEFAULT_LEVEL, KernelProfile};
 use ukl_repo::ctx::Ctx;
@@ -30,7 +30,7 @@ pub struct Args {
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let app = ctx.repo.app(&args.app)?;
     let level = ctx.repo.level(&args.level)?;
-    let image = link::image_on(ctx, &app, &level, KernelProfile::Full)?.bzimage;
+    let image = image::image_on(ctx, &app, &level, KernelProfile::Full)?.bzimage;
     let bytes = fs::read(&image)?;
     let document = contents::document(ctx, &app, &level, &hash(&bytes))?;
     let text = serde_json::to_string_pretty(&document).context("writing the document as JSON")? + "\n";

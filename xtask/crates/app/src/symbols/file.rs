@@ -1,8 +1,8 @@
 //! The companion as a file in the cache.
 
 use super::{Program, companion};
-use crate::link::Image;
-use crate::{app, link};
+use crate::image::Image;
+use crate::{app, image};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
@@ -26,7 +26,7 @@ pub fn file(ctx: &Ctx, app: &App, level: &Level, image: &Image) -> Result<PathBu
 
 /// The same on the kernel profile that has the tools.
 pub fn with_tools(ctx: &Ctx, app: &App, level: &Level) -> Result<PathBuf> {
-    file(ctx, app, level, &link::image_on(ctx, app, level, KernelProfile::Debian)?)
+    file(ctx, app, level, &image::image_on(ctx, app, level, KernelProfile::Debian)?)
 }
 
 /// gdb's command for the companion where the kernel's text has been moved by `slide`. The application's data is where it was.

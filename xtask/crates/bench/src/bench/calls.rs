@@ -3,8 +3,8 @@
 
 use super::Outcome;
 use super::measure::{self, Program};
-use crate::counts::rules::{Kind, LeftOut};
-use crate::counts::{self, Measured, RunsAs, Rules, Verdict};
+use crate::calls::rules::{Kind, LeftOut};
+use crate::calls::{self, Measured, Rules, RunsAs, Verdict};
 use crate::schema;
 use anyhow::Result;
 use ukl_host::failure::Failure;
@@ -40,7 +40,7 @@ pub(super) fn run(ctx: &Ctx, app: &App, rules: &Rules, levels: Option<&[Level]>,
         app.name
     );
     println!("it the minimum where that differs\n");
-    print!("{}", counts::table(&runs));
+    print!("{}", calls::table(&runs));
     println!();
     if !left_out.is_empty() {
         let names: Vec<_> = left_out.iter().map(String::as_str).collect();

@@ -3,7 +3,7 @@
 //! Both clients run on the host and the server in the guest. Emulated or behind a virtual network card it is what both wait
 //! for, as it has to be: of clients that wait for themselves, the one that needs less CPU for a request sees more.
 
-use crate::counting::Requests;
+use crate::requests::Requests;
 use anyhow::Result;
 use std::process::Command;
 use ukl_app::app;

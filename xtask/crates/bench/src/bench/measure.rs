@@ -1,6 +1,6 @@
 //! One level measured: a boot under the instruction counter, and the program's output in it.
 
-use crate::counts::{self, Counts, Measured, RunsAs};
+use crate::calls::{self, Counts, Measured, RunsAs};
 use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
 use ukl_repo::config::{App, KernelFlavour, Level};
@@ -118,7 +118,7 @@ impl CountingMachine {
                 start.elapsed().as_secs()
             );
         }
-        counts::parse(&output.text)
+        calls::parse(&output.text)
     }
 
     /// Runs the program and returns what it printed.

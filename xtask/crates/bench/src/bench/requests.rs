@@ -1,7 +1,7 @@
 //! A benchmark of a server: instructions per request, then rounds against the clock.
 
 use super::{Outcome, timed};
-use crate::counting::{self, Job, Requests, Row};
+use crate::requests::{self, Job, Requests, Row};
 use anyhow::Result;
 use ukl_repo::config::{App, Level};
 use ukl_repo::ctx::Ctx;
@@ -37,7 +37,7 @@ impl<'a> Choice<'a> {
 pub(super) fn run(ctx: &Ctx, choice: &Choice, outcome: &mut Outcome) -> Result<()> {
     let Choice { app, settings, levels, profile, .. } = choice;
     let job = Job { app, levels, requests: settings, profile: *profile, prelude: "" };
-    let rows = counting::run(ctx, &job)?;
+    let rows = requests::run(ctx, &job)?;
     outcome.used(Accelerator::TcgCounting);
     outcome.samples.extend(rows.iter().flat_map(|row| samples(&app.name, settings, row)));
     if choice.rounds > 0 {
@@ -82,9 +82,9 @@ fn samples(app: &str, settings: &Requests, row: &Row) -> Vec<Sample> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counting::Figures;
-    use crate::counting::figures::tests::report;
-    use crate::counting::requests::tests::{FILE, read};
+    use crate::requests::Figures;
+    use crate::requests::figures::tests::report;
+    use crate::requests::settings::tests::{FILE, read};
 
     #[test]
     fn every_counter_becomes_a_sample() {

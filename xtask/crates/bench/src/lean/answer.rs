@@ -3,7 +3,7 @@
 //! QEMU's user network accepts at once and forgets what it sent before the guest's card was up, so the answer comes over a
 //! connection made after that. One at a time that waits for its answer would measure its own patience.
 
-use crate::counting::Requests;
+use crate::requests::Requests;
 use anyhow::{Result, bail};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

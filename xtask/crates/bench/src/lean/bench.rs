@@ -5,7 +5,7 @@ use super::phases::{self, Phases};
 use super::size::{self, Sizes};
 use super::table;
 use super::throughput::{self, CONNECTIONS};
-use super::{Server, Image};
+use super::{Image, Server};
 use anyhow::{Context, Result, ensure};
 use ukl_host::interrupt;
 use ukl_repo::config::{App, Level};

@@ -1,6 +1,6 @@
 //! Requests per second over QEMU's user network: from the host, with connections that open one after the other.
 
-use super::{Server, Image};
+use super::{Image, Server};
 use anyhow::{Context, Result, ensure};
 use ukl_host::failure::Failure;
 use ukl_loadgen::{Amount, Protocol, Ratio, Settings, Workload};

@@ -1,6 +1,6 @@
 //! What the server does while it is sampled.
 
-use crate::counting::Requests;
+use crate::requests::Requests;
 use crate::schema;
 use anyhow::Result;
 use ukl_host::failure::Failure;

@@ -5,7 +5,7 @@ use super::{controls, lint, own};
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use ukl_app::link;
+use ukl_app::image;
 use ukl_host::interrupt;
 use ukl_repo::config::KernelFlavour;
 use ukl_repo::ctx::Ctx;
@@ -202,7 +202,7 @@ fn built(nix: &Nix, output: &str) -> Result<String> {
 /// The image of the derivation and this program's own, from the same pins and compiler.
 fn same_image(ctx: &Ctx, nix: &Nix) -> Result<String> {
     let theirs = nix.build(nix.checkout(), "packages.x86_64-linux.ukl-redis-byb")?;
-    let ours = link::image(ctx, &ctx.repo.app("redis")?, &ctx.repo.level("byb")?)?;
+    let ours = image::image(ctx, &ctx.repo.app("redis")?, &ctx.repo.level("byb")?)?;
     let read = |path: &Path| fs_err::read(path);
     let image = read(&ours.bzimage)?;
     if image != read(&theirs.join("bzImage"))? {

@@ -3,7 +3,7 @@
 use super::groups::Group;
 use super::levels::Legend;
 use super::published::Published;
-use crate::model::{Costs, CostedMachine, Model};
+use crate::model::{CostedMachine, Costs, Model};
 use crate::record::{Metric, Parameter};
 use anyhow::Result;
 use std::collections::BTreeMap;

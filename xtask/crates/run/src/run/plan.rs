@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use std::path::PathBuf;
-use ukl_app::link;
+use ukl_app::image;
 use ukl_guest::initramfs::{self, ExtraFile};
 use ukl_guest::{debian, userland};
 use ukl_repo::config::{App, KernelProfile, Level};
@@ -80,7 +80,7 @@ fn machine(ctx: &Ctx, app: &App, level: &Level, kernel_profile: KernelProfile, i
     Ok(Plan {
         name: format!("{}-{}", app.title(), level.name),
         flavour: level.kernel.to_string(),
-        kernel: link::image_on(ctx, app, level, kernel_profile)?.bzimage,
+        kernel: image::image_on(ctx, app, level, kernel_profile)?.bzimage,
         initramfs,
         accelerator: None,
         counter: None,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
-use ukl_app::{app, link};
+use ukl_app::{app, image};
 use ukl_host::failure::Failure;
 use ukl_host::{atomic, process};
 use ukl_repo::config::{App, Level};
@@ -86,7 +86,7 @@ fn file_hash(path: &Path) -> Result<String> {
 }
 
 fn image_hash(ctx: &Ctx, app: &App, level: &Level) -> Result<String> {
-    file_hash(&link::image(ctx, app, level)?.bzimage)
+    file_hash(&image::image(ctx, app, level)?.bzimage)
 }
 
 /// `narHash` of every input, by name.

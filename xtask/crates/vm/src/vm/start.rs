@@ -72,7 +72,13 @@ impl Vm {
         Vm::start(&machine, place, connection, &[], 1)
     }
 
-    fn start(machine: &Machine, place: HostFiles, connection: Connection, cables: &[Cable], patience: u32) -> Result<Vm> {
+    fn start(
+        machine: &Machine,
+        place: HostFiles,
+        connection: Connection,
+        cables: &[Cable],
+        patience: u32,
+    ) -> Result<Vm> {
         let mut command = Command::new(qemu::PROGRAM);
         command.args(qemu::arguments(machine)).stdin(Stdio::null()).stdout(Stdio::null());
         let errors = File::create(&place.errors).with_context(|| format!("creating {}", place.errors.display()))?;

@@ -7,7 +7,7 @@ use super::suite::{Apps, Machines, Quick, Suite, When, names};
 use anyhow::{Context, Result, bail, ensure};
 use std::time::{Duration, Instant};
 use stub::Stub;
-use ukl_app::link;
+use ukl_app::image;
 use ukl_repo::config::{App, DEFAULT_LEVEL, Level};
 use ukl_repo::ctx::Ctx;
 use ukl_run::run::{self, READY_DEADLINE};
@@ -59,7 +59,7 @@ fn subject(ctx: &Ctx) -> Result<(App, Level)> {
 /// The code by which #DB decides, as linked, for every function of the kernel.
 fn breakpoints(ctx: &Ctx) -> Result<String> {
     let (app, level) = subject(ctx)?;
-    decision::check(&link::image(ctx, &app, &level)?.vmlinux)
+    decision::check(&image::image(ctx, &app, &level)?.vmlinux)
 }
 
 /// A machine that has stopped where a breakpoint is, on its way from or to an ordinary process.
@@ -86,7 +86,7 @@ fn stop_at(ctx: &Ctx, name: &str, places: &[Stop]) -> Result<Stopped> {
     // Functions lie where the image says.
     plan.append.push("nokaslr".to_owned());
     plan.tell(BootWord::Idle);
-    let vmlinux = link::image(ctx, &app, &level)?.vmlinux;
+    let vmlinux = image::image(ctx, &app, &level)?.vmlinux;
     let vm = Vm::boot(ctx, &plan)?;
     let mut stub = Stub::connect(&vm.debugger_socket())?;
     let mut slot = 0;

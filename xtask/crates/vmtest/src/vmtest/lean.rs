@@ -4,7 +4,7 @@ use super::suite::{Apps, Machines, Part, Quick, Suite, When, words};
 use super::tally::Tally;
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
-use ukl_bench::lean::{self, Server, Image, Options};
+use ukl_bench::lean::{self, Image, Options, Server};
 use ukl_repo::config::{Level, Levels};
 use ukl_repo::ctx::Ctx;
 use ukl_run::resp::Client;

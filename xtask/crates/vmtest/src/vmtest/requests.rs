@@ -4,7 +4,7 @@
 use super::suite::{Apps, Machines, Part, Quick, Suite, When, words};
 use super::tally::Tally;
 use anyhow::{Context, Result, ensure};
-use ukl_bench::counting::{self, Job, Requests, Row};
+use ukl_bench::requests::{self, Job, Requests, Row};
 use ukl_bench::schema;
 use ukl_repo::config::App;
 use ukl_repo::ctx::Ctx;
@@ -46,7 +46,7 @@ fn tests(repo: &Repo, part: &Part) -> Result<Vec<String>> {
 fn judge_app(ctx: &Ctx, app: &App, requests: &Requests, prefix: &str, tally: &mut Tally) -> Result<()> {
     let levels = requests.order.levels.iter().map(|name| ctx.repo.level(name)).collect::<Result<Vec<_>>>()?;
     let job = Job { app, levels: &levels, requests, profile: false, prelude: "" };
-    let rows = counting::measure(ctx, &job)?;
+    let rows = requests::measure(ctx, &job)?;
     for request in requests.ratios.keys() {
         tally.check(&format!("{prefix}{request}-total"), falling(&rows, request));
     }
@@ -54,11 +54,11 @@ fn judge_app(ctx: &Ctx, app: &App, requests: &Requests, prefix: &str, tally: &mu
     let one = Requests { ratios: requests.ratios.clone().into_iter().take(1).collect(), ..requests.clone() };
     let again = Job { levels: std::slice::from_ref(last), requests: &one, ..job.clone() };
     if tally.wants(&format!("{prefix}repeatable")) {
-        let outcome = counting::measure(ctx, &again).and_then(|second| same(&rows, &second[0]));
+        let outcome = requests::measure(ctx, &again).and_then(|second| same(&rows, &second[0]));
         tally.check(&format!("{prefix}repeatable"), outcome);
     }
     if tally.wants(&format!("{prefix}negative-control")) {
-        let slow = counting::measure(ctx, &Job { prelude: SLOWER, ..again });
+        let slow = requests::measure(ctx, &Job { prelude: SLOWER, ..again });
         tally.check(&format!("{prefix}negative-control"), slow.and_then(|slow| broken(&rows, request, &slow[0])));
     }
     Ok(())
@@ -105,7 +105,7 @@ fn broken(rows: &[Row], request: &str, slow: &Row) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ukl_bench::counting::Figures;
+    use ukl_bench::requests::Figures;
     use ukl_counter::{Classes, Report, TaskCount};
 
     fn row(level: &str, requests: u64) -> Row {

@@ -133,7 +133,7 @@ fn prepare(ctx: &Ctx, app: &App, level: &Level, shell: &mut Shell) -> Result<(u3
     let pid = succeed(shell, &format!("echo {PID}"))?.parse().context("the application's process")?;
     let text = succeed(shell, "sed -n 's/ [A-Za-z] _text$//p' /proc/kallsyms")?;
     let text = u64::from_str_radix(&text, 16).with_context(|| format!("/proc/kallsyms says `_text` is at {text:?}"))?;
-    let image = ukl_app::link::image_on(ctx, app, level, ukl_repo::config::KernelProfile::Debian)?;
+    let image = ukl_app::image::image_on(ctx, app, level, ukl_repo::config::KernelProfile::Debian)?;
     Ok((pid, text.wrapping_sub(symbols::kernel(&image.vmlinux)?.1)))
 }
 

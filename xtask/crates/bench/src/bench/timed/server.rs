@@ -1,8 +1,8 @@
 //! A machine with the server running in it, and the load generator beside it as an ordinary process.
 
 use crate::bench::requests::Choice;
-use crate::counting::Requests;
-use crate::counting::requests::Limit;
+use crate::requests::Requests;
+use crate::requests::settings::Limit;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

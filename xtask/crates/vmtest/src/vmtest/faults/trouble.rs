@@ -1,6 +1,6 @@
 //! What may happen to a server in a machine that goes on.
 
-use super::{DEADLINE, Afflicted, INTRUDER, LOAD_GENERATOR};
+use super::{Afflicted, DEADLINE, INTRUDER, LOAD_GENERATOR};
 use crate::vmtest::faults::writer::Writer;
 use anyhow::{Context, Result, ensure};
 use std::time::{Duration, Instant};

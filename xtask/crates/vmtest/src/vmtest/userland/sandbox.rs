@@ -72,7 +72,11 @@ pub(super) fn seccomp(guest: &mut Distribution) -> Result<String> {
 }
 
 /// Runs a test with these settings of the unit, and starts it again without them.
-fn with(guest: &mut Distribution, settings: &[&str], test: impl FnOnce(&mut Distribution) -> Result<String>) -> Result<String> {
+fn with(
+    guest: &mut Distribution,
+    settings: &[&str],
+    test: impl FnOnce(&mut Distribution) -> Result<String>,
+) -> Result<String> {
     guest.settings(settings)?;
     let outcome = guest.succeed(&format!("systemctl restart {UNIT}")).and_then(|_| test(guest));
     guest.settings(&[])?;

@@ -8,11 +8,11 @@ mod guest;
 mod kernel;
 mod parallel;
 mod profile;
-pub mod requests;
+pub mod settings;
 mod table;
 
 pub use figures::Figures;
-pub use requests::Requests;
+pub use settings::Requests;
 
 use anyhow::{Context, Result};
 use ukl_app::tools;

@@ -87,7 +87,7 @@ impl<'data> Image<'data> {
         self.symbols.get(name).copied().ok_or_else(|| {
             Failure::new(
                 format!("the image has no symbol `{name}`, which the instruction counter looks for"),
-                "see what the kernel of this version calls it, and correct xtask/crates/bench/src/counting/kernel.rs",
+                "see what the kernel of this version calls it, and correct xtask/crates/bench/src/requests/kernel.rs",
             )
         })
     }
@@ -126,7 +126,7 @@ impl<'data> Image<'data> {
         switch_in(&self.decode(function)?).ok_or_else(|| {
             Failure::new(
                 format!("`{function}` does not load rsp from the task in rsi, as the instruction counter expects"),
-                "look at the function in arch/x86/entry/entry_64.S, and correct xtask/crates/bench/src/counting/kernel.rs",
+                "look at the function in arch/x86/entry/entry_64.S, and correct xtask/crates/bench/src/requests/kernel.rs",
             )
         })
     }

@@ -1,7 +1,7 @@
 //! The rules with made-up figures.
 
 use super::*;
-use crate::counts::Count;
+use crate::calls::Count;
 
 const RULES: &str = r#"
     [[order]]

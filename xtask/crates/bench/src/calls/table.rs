@@ -50,7 +50,7 @@ pub fn table(runs: &[Measured]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counts::{Count, RunsAs};
+    use crate::calls::{Count, RunsAs};
 
     fn run(label: &str, counts: &[(&str, u64, u64)]) -> Measured {
         let counts = counts.iter().map(|&(name, min, median)| (name.to_owned(), Count { min, median })).collect();

@@ -4,7 +4,7 @@ use super::{Job, kernel};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::time::Duration;
-use ukl_app::link;
+use ukl_app::image;
 use ukl_counter::Report;
 use ukl_guest::initramfs::ExtraFile;
 use ukl_host::cache::Scratch;
@@ -53,7 +53,7 @@ pub(super) fn prepare(ctx: &Ctx, run: &Run) -> Result<Prepared> {
         ExtraFile { target: "/etc/ukl/load".to_owned(), permissions: 0o644, content: script.into_bytes() },
     ];
     let mut plan = run::plan_with(ctx, app, run.level, requests.arguments.as_deref(), &extra)?;
-    let spec = kernel::spec(&link::image(ctx, app, run.level)?.vmlinux, run.job.profile)?;
+    let spec = kernel::spec(&image::image(ctx, app, run.level)?.vmlinux, run.job.profile)?;
     let files = ctx.cache.scratch()?;
     let counter = Counter {
         plugin: run.plugin.to_owned(),
