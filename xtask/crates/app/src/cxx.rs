@@ -8,7 +8,7 @@ use fs_err::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
 use ukl_host::{prebuilt, process};
-use ukl_kernel::kernel;
+use ukl_kernel::source;
 use ukl_repo::ctx::Ctx;
 use ukl_sources::fetch;
 use xshell::{Cmd, Shell, cmd};
@@ -64,7 +64,7 @@ pub fn library(ctx: &Ctx, toolchain: &Toolchain) -> Result<PathBuf> {
         .str(include_str!("cxx.rs"))
         .str(&source.sha256)
         .str(&toolchain.dir.to_string_lossy())
-        .str(&kernel::compiler()?)
+        .str(&source::compiler()?)
         .tree(&own)?;
     ctx.cache.step("cxx", &key, |out| {
         let tarball = fetch::fetch(ctx, &source)?;

@@ -12,6 +12,7 @@ use ukl_host::cache::Key;
 use ukl_host::failure::Failure;
 use ukl_host::{prebuilt, process};
 use ukl_kernel::kernel::{self, KernelBuild};
+use ukl_kernel::source;
 use ukl_repo::config::{App, DEFAULT_LEVEL, KernelFlavour, KernelProfile, Level};
 use ukl_repo::ctx::Ctx;
 use xshell::Shell;
@@ -117,7 +118,7 @@ fn with_apps(ctx: &Ctx, kernel: &KernelBuild, name: &str, objects: &[PathBuf]) -
             fs::remove_file(&vmlinux)?;
         }
         let sh = Shell::new()?;
-        let make = kernel::make(&sh, ctx, &kernel.source, tree)?;
+        let make = source::make(&sh, ctx, &kernel.source, tree)?;
         let objects: Vec<_> = objects.iter().map(|object| object.display().to_string()).collect();
         let make = make.arg(format!("UKL_APP={}", objects.join(" "))).arg("bzImage");
         let log = work.path.join("link.log");

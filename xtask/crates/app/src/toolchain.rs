@@ -27,7 +27,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
 use ukl_host::{prebuilt, process};
-use ukl_kernel::{kernel, syscalls};
+use ukl_kernel::{source, syscalls};
 use ukl_repo::config::KernelFlavour;
 use ukl_repo::ctx::Ctx;
 use xshell::{Shell, cmd};
@@ -86,7 +86,7 @@ pub fn toolchain(ctx: &Ctx) -> Result<Toolchain> {
         .str(&stubs[0].1)
         .str(&stubs[1].1)
         .str(&headers.to_string_lossy())
-        .str(&kernel::compiler()?);
+        .str(&source::compiler()?);
     key = key.str(&specs(Path::new("/"), "", ""));
     key = tools::linker_key(ctx, key)?;
     key = match rust::Rust::find(&runtime)? {
@@ -146,7 +146,7 @@ const FRAMES_END: &str = "\t.section .eh_frame, \"a\", @progbits\n\t.balign 4\n\
 
 /// The system-call stubs, by the name of their file.
 fn stubs(ctx: &Ctx) -> Result<[(&'static str, String); 2]> {
-    let calls = syscalls::read(&kernel::kernel_source(ctx, KernelFlavour::Vanilla)?)?;
+    let calls = syscalls::read(&source::kernel_source(ctx, KernelFlavour::Vanilla)?)?;
     Ok([("base", syscalls::stubs(&calls)), ("bypass", syscalls::dispatch(&calls))])
 }
 
@@ -211,7 +211,7 @@ pub fn kernel_headers(ctx: &Ctx) -> Result<PathBuf> {
     let pin = ctx.repo.kernel()?;
     let key = Key::new("kernel-headers-v1").str(&pin.source.sha256);
     ctx.cache.step("kernel-headers", &key, |out| {
-        let source = kernel::kernel_source(ctx, KernelFlavour::Vanilla)?;
+        let source = source::kernel_source(ctx, KernelFlavour::Vanilla)?;
         let build = out.join("build");
         fs::create_dir(&build)?;
         let (sh, jobs) = (Shell::new()?, ctx.jobs.to_string());

@@ -9,7 +9,7 @@ use ukl_app::musl::{self, Flavour};
 use ukl_app::{cxx, image, library, toolchain};
 use ukl_host::failure::Failure;
 use ukl_host::process;
-use ukl_kernel::{configure, kernel};
+use ukl_kernel::{configure, source};
 use ukl_repo::config::{KernelFlavour, KernelProfile};
 use ukl_repo::ctx::Ctx;
 use xshell::{Shell, cmd};
@@ -43,7 +43,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     }
     let words: Vec<_> = args.part.split('/').collect();
     match words.as_slice() {
-        ["kernel-source", name] => keep(&kernel::kernel_source(ctx, flavour(name)?)?, &place),
+        ["kernel-source", name] => keep(&source::kernel_source(ctx, flavour(name)?)?, &place),
         ["kernel-headers"] => keep(&toolchain::kernel_headers(ctx)?, &place),
         ["config", name] => {
             let config = configure::config_with(ctx, flavour(name)?, KernelProfile::Full, &args.fragment)?;

@@ -2,7 +2,7 @@
 
 pub mod fragment;
 
-use crate::kernel;
+use crate::source;
 use anyhow::{Context, Result};
 use fs_err as fs;
 use std::path::PathBuf;
@@ -58,14 +58,14 @@ pub fn config_with(
     let requests = fragment::read(&fragments)?;
     let asked = fragment::render(&requests);
     // Kconfig asks the compiler what it can do, so another compiler may give another configuration.
-    let key = kernel::source_key(ctx, flavour)?.str("configure-v2").str(&asked).str(&kernel::compiler()?);
+    let key = source::source_key(ctx, flavour)?.str("configure-v2").str(&asked).str(&source::compiler()?);
     let step = ctx.cache.step(&format!("config-{flavour}"), &key, |out| {
-        let source = kernel::kernel_source(ctx, flavour)?;
+        let source = source::kernel_source(ctx, flavour)?;
         let work = tempfile::tempdir_in(out).context("making a directory for Kconfig")?;
         let wanted = work.path().join("fragments");
         fs::write(&wanted, &asked)?;
         let sh = Shell::new()?;
-        let make = kernel::make(&sh, ctx, &source, work.path())?;
+        let make = source::make(&sh, ctx, &source, work.path())?;
         let make = make.env("KCONFIG_ALLCONFIG", &wanted).arg("allnoconfig");
         process::run_logged("configuring", make, &work.path().join("log"))?;
         let complete = fs::read_to_string(work.path().join(".config")).context("reading what Kconfig made")?;

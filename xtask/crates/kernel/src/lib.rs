@@ -8,4 +8,5 @@ pub mod compatibility;
 pub mod configure;
 pub mod kernel;
 pub mod patches;
+pub mod source;
 pub mod syscalls;

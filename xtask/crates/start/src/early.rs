@@ -1,14 +1,17 @@
 //! The kernel, begun before the program that asks for it is compiled.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 use ukl_host::process;
-use ukl_kernel::kernel;
+use ukl_kernel::{configure, kernel, source};
 use ukl_repo::config::{DEFAULT_LEVEL, KernelProfile};
 use ukl_repo::ctx::{Ctx, Install};
-use ukl_sources::{doctor, fetch};
+use ukl_sources::doctor;
 use xshell::{Shell, cmd};
 
 /// Commands that boot an application or build its image, whose level has a default.
@@ -16,6 +19,11 @@ const COMMANDS: [&str; 2] = ["run", "build"];
 /// The first argument of the process that builds.
 const CHILD: &str = "--early-kernel";
 const NO_INSTALL: &str = "--no-install";
+/// What that process prints when make can begin.
+const PREPARED: &str = "prepared";
+/// How long cargo waits for that. To unpack the sources beside a compiler takes two to three times as long as alone, and
+/// nothing else can begin before; where a download takes longer than this, waiting would be the loss.
+const PREPARATION: Duration = Duration::from_secs(30);
 
 /// What is known of the command before its own program can read it.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,13 +59,23 @@ impl Request {
         })
     }
 
-    /// Starts a process that builds. It ends with this one.
-    pub(crate) fn start(&self, own: &Path) -> Result<Child> {
+    /// Starts a process that builds, which ends with this one, and returns when make runs there or cannot be waited for.
+    pub(crate) fn start(&self, own: &Path) -> Result<()> {
         let (sh, level) = (Shell::new()?, &self.level);
         let install = if self.install { None } else { Some(NO_INSTALL) };
         let mut command = Command::from(cmd!(sh, "{own} {CHILD} {level} {install...}"));
-        eprintln!("compiling cargo xtask; the kernel is begun meanwhile");
-        Ok(process::die_with_parent(&mut command).spawn()?)
+        eprintln!("beginning the kernel; cargo compiles the rest of xtask beside it");
+        let mut child = process::die_with_parent(&mut command).stdout(Stdio::piped()).spawn().context("starting it")?;
+        let said = child.stdout.take().context("the process has no output")?;
+        let (tell, told) = mpsc::channel();
+        // It ends with a line, or with the process that would have written one.
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let _ = tell.send(BufReader::new(said).read_line(&mut line));
+        });
+        // Whether it was said or time ran out, what comes next is the same.
+        let _ = told.recv_timeout(PREPARATION);
+        Ok(())
     }
 }
 
@@ -67,12 +85,13 @@ pub(crate) fn build(request: &Request) -> Result<()> {
     let install = if request.install { Install::Auto } else { Install::Never };
     let ctx = Ctx::new(install, None)?;
     let flavour = ctx.repo.level(&request.level)?.kernel;
-    let source = ctx.repo.kernel()?.source;
     std::thread::scope(|scope| {
-        let download = scope.spawn(|| fetch::fetch(&ctx, &source).map(drop));
-        let ready = doctor::prepare(&ctx);
-        download.join().unwrap_or(Ok(())).and(ready)
+        // Most machines have what unpacks and patches; where one has not, this fails, and the build below does it again.
+        scope.spawn(|| source::kernel_source(&ctx, flavour));
+        doctor::prepare(&ctx)
     })?;
+    configure::config(&ctx, flavour, KernelProfile::Full)?;
+    println!("{PREPARED}");
     kernel::kernel(&ctx, flavour, KernelProfile::Full).map(drop)
 }
 

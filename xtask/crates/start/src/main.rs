@@ -39,11 +39,9 @@ fn become_whole(arguments: &[OsString]) -> Result<()> {
     let own = std::env::current_exe().context("finding this program's own file")?;
     let (folder, target) = places(&own)?;
     let whole = folder.join(WHOLE);
-    // It ends with this process, and so with what this process becomes.
-    let _early = match early::Request::of_command(arguments).filter(|_| !whole.is_file()) {
-        Some(request) => Some(request.start(&own)?),
-        None => None,
-    };
+    if let Some(request) = early::Request::of_command(arguments).filter(|_| !whole.is_file()) {
+        request.start(&own)?;
+    }
     compile(&folder, &target)?;
     let error = Command::new(&whole).args(arguments).exec();
     Err(error).with_context(|| format!("starting {}", whole.display()))

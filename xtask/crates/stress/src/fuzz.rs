@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use target::{Batch, Target};
 use ukl_host::failure::Failure;
 use ukl_host::interrupt;
-use ukl_kernel::kernel;
+use ukl_kernel::source;
 use ukl_kernel::syscalls;
 use ukl_repo::config::KernelFlavour;
 use ukl_repo::ctx::Ctx;
@@ -49,7 +49,7 @@ struct Tally {
 /// Runs `fuzz`.
 pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
     let known = Known::read(&ctx.repo)?;
-    let names: BTreeMap<u32, String> = syscalls::read(&kernel::kernel_source(ctx, KernelFlavour::Ukl)?)?
+    let names: BTreeMap<u32, String> = syscalls::read(&source::kernel_source(ctx, KernelFlavour::Ukl)?)?
         .into_iter()
         .map(|call| (call.number, call.name))
         .collect();

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use ukl_audit::audit;
 use ukl_host::cache::Key;
 use ukl_host::process;
-use ukl_kernel::{kernel, syscalls};
+use ukl_kernel::{source, syscalls};
 use ukl_repo::config::{App, Level};
 use ukl_repo::ctx::Ctx;
 use xshell::{Shell, cmd};
@@ -24,7 +24,7 @@ pub(super) fn level_object(ctx: &Ctx, app: &App, built: &BuiltApp, level: &Level
     let descriptor = descriptor::assembly(&app.name, level)?;
     let exports = ctx.repo.root.join("app-runtime/exports.txt");
     let shortcuts = match level.options.shortcut {
-        true => syscalls::shortcuts(&kernel::kernel_source(ctx, level.kernel)?)?,
+        true => syscalls::shortcuts(&source::kernel_source(ctx, level.kernel)?)?,
         false => BTreeSet::new(),
     };
     let key = Key::new("level-object-v1")

@@ -3,7 +3,6 @@
 
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_app::app;
 use ukl_guest::cpio::Tree;
 use ukl_guest::{busybox, initramfs};
@@ -11,6 +10,7 @@ use ukl_host::cache::Key;
 use ukl_host::process;
 use ukl_repo::config::{App, KernelFlavour, Level};
 use ukl_repo::ctx::Ctx;
+use xshell::{Shell, cmd};
 
 /// Devices that need no file system of devices: name, major and minor number (Documentation/admin-guide/devices.txt).
 const DEVICES: [(&str, (u32, u32)); 6] =
@@ -91,9 +91,10 @@ fn first(ctx: &Ctx) -> Result<PathBuf> {
         "-s",
     ];
     let source = ctx.repo.root.join("guest/first.c");
-    let key = Key::new("lean-first-v1").file(&source)?.str(&FLAGS.join(" ")).str(&ukl_kernel::kernel::compiler()?);
+    let key = Key::new("lean-first-v1").file(&source)?.str(&FLAGS.join(" ")).str(&ukl_kernel::source::compiler()?);
     let dir = ctx.cache.step("lean-first", &key, |out| {
-        process::run(Command::new("gcc").args(FLAGS).arg("-o").arg(out.join("first")).arg(&source))
+        let (sh, program) = (Shell::new()?, out.join("first"));
+        process::run(cmd!(sh, "gcc {FLAGS...} -o {program} {source}"))
     })?;
     Ok(dir.join("first"))
 }
@@ -102,9 +103,8 @@ fn first(ctx: &Ctx) -> Result<PathBuf> {
 pub(super) fn stripped(program: &Path) -> Result<Vec<u8>> {
     let scratch = tempfile::tempdir().context("making a directory for the stripped program")?;
     let copy = scratch.path().join("program");
-    let mut objcopy = Command::new("objcopy");
-    objcopy.arg("--strip-all").args(ukl_ld::SECTIONS.map(|section| format!("--remove-section={section}")));
-    process::read(objcopy.arg(program).arg(&copy))?;
+    let (sh, ours) = (Shell::new()?, ukl_ld::SECTIONS.map(|section| format!("--remove-section={section}")));
+    process::read(cmd!(sh, "objcopy --strip-all {ours...} {program} {copy}"))?;
     read(&copy)
 }
 

@@ -8,11 +8,11 @@ use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, elf};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 use ukl_host::process;
 use ukl_kernel::kernel;
 use ukl_repo::config::KernelProfile;
 use ukl_repo::ctx::Ctx;
+use xshell::cmd;
 
 /// How many folders of the kernel are listed.
 const SHOWN: usize = 16;
@@ -96,7 +96,8 @@ fn sections(vmlinux: &Path) -> Result<BTreeMap<String, u64>> {
 /// What the objects of a kernel would load, by the first two folders of their paths.
 fn folders(output: &Path) -> Result<BTreeMap<String, u64>> {
     // The archive holds names only; each object lies where it was compiled.
-    let names = process::read(Command::new("ar").arg("t").arg("vmlinux.a").current_dir(output))?;
+    let sh = process::shell_in(output)?;
+    let names = process::read(cmd!(sh, "ar t vmlinux.a"))?;
     let mut sizes = BTreeMap::new();
     for name in names.lines() {
         let bytes = read(&output.join(name))?;

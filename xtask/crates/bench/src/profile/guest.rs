@@ -3,7 +3,6 @@
 use super::Load;
 use anyhow::{Context, Result, ensure};
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 use ukl_app::tools::load_generator;
 use ukl_guest::initramfs::ExtraFile;
@@ -16,6 +15,7 @@ use ukl_run::run::{self, READY_DEADLINE, Userland};
 use ukl_vm::qemu::Accelerator;
 use ukl_vm::vm::shell::Shell;
 use ukl_vm::vm::{Vm, disk};
+use xshell::cmd;
 
 /// Each instruction advances the clock by a nanosecond, so this is one sample in that many instructions. A prime number, which
 /// nothing periodic has for a factor.
@@ -103,9 +103,9 @@ fn sample(shell: &mut Shell, load: &Load) -> Result<(u64, i32)> {
 /// Copies a file out of a disk that no machine uses.
 fn copy_out(image: &std::path::Path, from: &str, to: &std::path::Path) -> Result<()> {
     let program = ["/sbin/debugfs", "/usr/sbin/debugfs"].into_iter().find(|path| std::path::Path::new(path).exists());
-    let mut debugfs = Command::new(program.unwrap_or("debugfs"));
-    debugfs.arg("-R").arg(format!("dump {from} {}", to.display())).arg(image);
-    process::read(&mut debugfs).context("copying a file out of the data disk")?;
+    let (sh, program, request) =
+        (xshell::Shell::new()?, program.unwrap_or("debugfs"), format!("dump {from} {}", to.display()));
+    process::read(cmd!(sh, "{program} -R {request} {image}")).context("copying a file out of the data disk")?;
     if !to.is_file() {
         return Err(Failure::new(
             format!("{} has no file {from}", image.display()),

@@ -5,7 +5,7 @@ use crate::initramfs::ExtraFile;
 use anyhow::Result;
 use ukl_host::cache::Key;
 use ukl_host::process;
-use ukl_kernel::kernel;
+use ukl_kernel::source;
 use ukl_repo::ctx::Ctx;
 use xshell::{Shell, cmd};
 
@@ -29,7 +29,7 @@ const FLAGS: [&str; 12] = [
 pub fn enter(ctx: &Ctx) -> Result<Vec<ExtraFile>> {
     let folder = ctx.repo.root.join(FOLDER);
     let source = folder.join("enter.c");
-    let key = Key::new("debian-enter-v1").file(&source)?.str(&FLAGS.join(" ")).str(&kernel::compiler()?);
+    let key = Key::new("debian-enter-v1").file(&source)?.str(&FLAGS.join(" ")).str(&source::compiler()?);
     let dir = ctx.cache.step("debian-enter", &key, |out| {
         let (sh, program) = (Shell::new()?, out.join("enter"));
         process::run(cmd!(sh, "gcc {FLAGS...} -o {program} {source}"))

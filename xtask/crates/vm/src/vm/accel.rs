@@ -5,12 +5,12 @@ use crate::vm::protocol::{BootWord, Mark};
 use crate::vm::{Plan, Vm};
 use anyhow::{Context, Result};
 use std::fs::OpenOptions;
-use std::process::Command;
 use std::time::Duration;
 use ukl_host::cache::Key;
 use ukl_host::interrupt;
 use ukl_host::process;
 use ukl_repo::ctx::Ctx;
+use xshell::{Shell, cmd};
 
 /// A machine that KVM can boot is up long before this.
 const TRIAL_DEADLINE: Duration = Duration::from_secs(8);
@@ -21,7 +21,8 @@ pub(crate) fn choose(ctx: &Ctx, plan: &Plan) -> Result<Accelerator> {
     if OpenOptions::new().read(true).write(true).open("/dev/kvm").is_err() {
         return Ok(Accelerator::Tcg);
     }
-    let qemu = process::read(Command::new(qemu::PROGRAM).arg("--version"))?;
+    let (sh, program) = (Shell::new()?, qemu::PROGRAM);
+    let qemu = process::read(cmd!(sh, "{program} --version"))?;
     let host = std::fs::read_to_string("/proc/version").unwrap_or_default();
     let key = Key::new("accelerator-v1").str(&qemu).str(&host).str(&plan.flavour);
     let dir = ctx.cache.step("accelerator", &key, |out| {

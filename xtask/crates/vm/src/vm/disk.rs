@@ -3,10 +3,10 @@
 use anyhow::{Context, Result};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use ukl_host::failure::Failure;
 use ukl_host::process;
 use ukl_repo::ctx::Ctx;
+use xshell::{Shell, cmd};
 
 /// An image that no other machine uses while this value lives.
 #[derive(Debug)]
@@ -52,9 +52,9 @@ fn format(image: &Path, size_mib: u32) -> Result<()> {
     file.set_len(u64::from(size_mib) << 20)?;
     // Debian keeps it in /sbin, which is not in every user's PATH.
     let program = ["/sbin/mke2fs", "/usr/sbin/mke2fs"].into_iter().find(|path| Path::new(path).exists());
-    let mut mke2fs = Command::new(program.unwrap_or("mke2fs"));
-    mke2fs.args(["-q", "-F", "-t", "ext4", "-E", "root_owner=0:0"]).arg(&unfinished);
-    process::read(&mut mke2fs).context("making the data disk's file system")?;
+    let (sh, program) = (Shell::new()?, program.unwrap_or("mke2fs"));
+    process::read(cmd!(sh, "{program} -q -F -t ext4 -E root_owner=0:0 {unfinished}"))
+        .context("making the data disk's file system")?;
     std::fs::rename(&unfinished, image).with_context(|| format!("renaming {}", unfinished.display()))
 }
 

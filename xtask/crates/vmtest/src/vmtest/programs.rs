@@ -9,6 +9,7 @@ use ukl_app::toolchain::{self, Contents};
 use ukl_host::process;
 use ukl_repo::config::Levels;
 use ukl_repo::ctx::Ctx;
+use xshell::cmd;
 
 /// What a new user writes first. Its status is none that anything else would end with.
 const HELLO: &str =
@@ -68,9 +69,9 @@ fn refused(ctx: &Ctx, refusal: &Refusal) -> Result<String> {
     let place = toolchain::folder(ctx, &toolchain::toolchain(ctx)?, Contents::default())?;
     let scratch = ctx.cache.scratch()?;
     std::fs::write(scratch.path().join("x.c"), refusal.source).context("writing x.c")?;
-    let mut shell = Command::new("sh");
-    shell.args(["-c", refusal.command]).current_dir(scratch.path()).stdin(Stdio::null());
-    let output = process::die_with_parent(shell.envs(toolchain::environment(&place))).output()?;
+    let (sh, command) = (process::shell_in(scratch.path())?, refusal.command);
+    let mut shell = Command::from(cmd!(sh, "sh -c {command}").envs(toolchain::environment(&place)));
+    let output = process::die_with_parent(shell.stdin(Stdio::null())).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(!output.status.success(), "`{}` succeeded", refusal.command);
     for word in refusal.words {
@@ -141,9 +142,8 @@ fn hello(ctx: &Ctx, level: &str) -> Result<String> {
     let scratch = ctx.cache.scratch()?;
     let folder = scratch.path();
     std::fs::write(folder.join("hello.c"), HELLO).context("writing hello.c")?;
-    let mut shell = Command::new("sh");
-    shell.args(["-ec", "make hello; mkdir elsewhere; install -s hello elsewhere/my-hello"]).current_dir(folder);
-    process::run(shell.envs(toolchain::environment(&place)).stdout(std::io::stderr()))?;
+    let (sh, steps) = (process::shell_in(folder)?, "make hello; mkdir elsewhere; install -s hello elsewhere/my-hello");
+    process::run_on_stderr(cmd!(sh, "sh -ec {steps}").envs(toolchain::environment(&place)))?;
     for program in ["./hello", "elsewhere/my-hello"] {
         let (status, output) = xtask(&[program, "--level", level, "--", "you there"], folder)?;
         ensure!(output == "hello you there", "{program} printed {output:?}; \"hello you there\" was expected");
@@ -159,9 +159,8 @@ fn data(ctx: &Ctx, level: &str) -> Result<String> {
     for (name, text) in [("main.c", READER), ("table.s", TABLE)] {
         std::fs::write(scratch.path().join(name), text).with_context(|| format!("writing {name}"))?;
     }
-    let mut shell = Command::new("sh");
-    shell.args(["-ec", "ukl-cc -O1 main.c table.s -o big3"]).current_dir(scratch.path());
-    process::run(shell.envs(toolchain::environment(&place)).stdout(std::io::stderr()))?;
+    let sh = process::shell_in(scratch.path())?;
+    process::run_on_stderr(cmd!(sh, "ukl-cc -O1 main.c table.s -o big3").envs(toolchain::environment(&place)))?;
     let (status, output) = xtask(&["./big3", "--level", level], scratch.path())?;
     let expected = "786432 entries, wrong 0";
     ensure!(output == expected && status == Some(0), "the program found {output:?}; {expected:?} was expected");

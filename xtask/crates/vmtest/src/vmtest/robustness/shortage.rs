@@ -6,10 +6,10 @@ use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 use ukl_host::process;
 use ukl_repo::ctx::Ctx;
+use xshell::{Shell, cmd};
 
 /// For a command that has little to do, its downloads included.
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -31,7 +31,8 @@ fn lacking(ctx: &Ctx, tarball: &Path) -> Result<Trial> {
     let output = trial.output(fetch.env("UKL_CACHE", ctx.cache.root()).arg("fetch"), DEADLINE)?;
     ensure!(output.status == Some(0), "fetching failed: {}", output.stderr);
     let sources = trial.cache().join("sources");
-    process::read(Command::new("cp").arg("--archive").arg(ctx.cache.sources()).arg(&sources))?;
+    let (sh, from) = (Shell::new()?, ctx.cache.sources());
+    process::read(cmd!(sh, "cp --archive {from} {sources}"))?;
     let missing = sources.join(tarball.file_name().context("a tarball has a name")?);
     fs::remove_file(&missing).with_context(|| format!("removing {}", missing.display()))?;
     Ok(trial)
@@ -127,7 +128,8 @@ pub(super) fn missing_tools(ctx: &Ctx) -> Result<String> {
     fs::remove_file(&broken).context("removing the link to QEMU")?;
     fs::write(&broken, "#!/bin/sh\necho 'libfdt.so.1: cannot open shared object file' >&2\nexit 127\n")
         .context("writing a broken QEMU")?;
-    process::read(Command::new("chmod").arg("755").arg(&broken))?;
+    let sh = Shell::new()?;
+    process::read(cmd!(sh, "chmod 755 {broken}"))?;
     let mut command = trial.command()?;
     command.env("PATH", format!("{}:{}", tools.display(), path.to_string_lossy()));
     command.env("UKL_CACHE", ctx.cache.root()).args(["run", "microbench", "--level", "linux"]);
@@ -143,13 +145,9 @@ pub(super) fn odd_paths(ctx: &Ctx) -> Result<String> {
     let odd = trial.beside(ODD);
     fs::create_dir(&odd).with_context(|| format!("creating {}", odd.display()))?;
     let checkout = odd.join("ukl");
-    let mut copy = Command::new("sh");
-    copy.args([
-        "-c",
-        "mkdir \"$2\" && tar -C \"$1\" --exclude=./target --exclude=./.git -c . | tar -C \"$2\" -x",
-        "sh",
-    ]);
-    process::read(copy.arg(&ctx.repo.root).arg(&checkout))?;
+    let (sh, root) = (Shell::new()?, &ctx.repo.root);
+    let copy = "mkdir \"$2\" && tar -C \"$1\" --exclude=./target --exclude=./.git -c . | tar -C \"$2\" -x";
+    process::read(cmd!(sh, "sh -c {copy} sh {root} {checkout}"))?;
     let mut command = trial.command()?;
     let output = trial.output(command.env("UKL_REPO", &checkout).args(["toolchain", "--bin"]), BUILD_DEADLINE)?;
     ensure!(output.status == Some(0), "a toolchain from {}: {}", checkout.display(), output.stderr);
@@ -159,7 +157,7 @@ pub(super) fn odd_paths(ctx: &Ctx) -> Result<String> {
     fs::write(&source, "#include <stdio.h>\nint main(void) { puts(\"odd\"); return 0; }\n")
         .context("writing a program")?;
     let program = source.with_extension("");
-    process::read(Command::new(format!("{bin}/ukl-cc")).arg(&source).arg("-o").arg(&program))?;
+    process::read(cmd!(sh, "{bin}/ukl-cc {source} -o {program}"))?;
     let mut command = trial.command()?;
     command.env("UKL_CACHE", ctx.cache.root()).args(["run", "--level", "byb"]).arg(&program);
     let output = trial.output(&mut command, BUILD_DEADLINE)?;

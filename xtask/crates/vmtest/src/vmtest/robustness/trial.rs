@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use ukl_host::cache::Scratch;
 use ukl_host::process;
 use ukl_repo::ctx::Ctx;
+use xshell::{Shell, cmd};
 
 /// In the environment of what is started, so that its descendants can be told from other processes.
 const MARK: &str = "UKL_ROBUSTNESS";
@@ -252,8 +253,8 @@ impl Running {
 
 /// Copies a tree; its files are shared, for nobody writes into them.
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    let mut cp = Command::new("cp");
-    process::read(cp.args(["--archive", "--link"]).arg(from).arg(to)).map(drop)
+    let sh = Shell::new()?;
+    process::read(cmd!(sh, "cp --archive --link {from} {to}")).map(drop)
 }
 
 /// What is in a folder; nothing when it does not exist.
