@@ -114,7 +114,8 @@ fn functions(module: &[String], text: &str) -> Vec<String> {
     let (mut names, mut is_test) = (Vec::new(), false);
     for line in text.lines() {
         let (indent, code) = line.split_at(line.len() - line.trim_start().len());
-        let code = code.strip_prefix("pub ").unwrap_or(code);
+        let code =
+            ["pub ", "pub(crate) ", "pub(super) "].iter().find_map(|word| code.strip_prefix(word)).unwrap_or(code);
         if let Some(name) = code.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(" {")) {
             inner.push((indent, name.to_owned()));
         } else if code == "}" && inner.last().is_some_and(|(open, _)| *open == indent) {
@@ -136,7 +137,7 @@ pub(crate) fn run(ctx: &Ctx, tally: &mut Tally) -> Result<()> {
     let sh = process::shell_in(&ctx.repo.root)?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     // Snapshots are compared, never written.
-    let cargo = cmd!(sh, "{cargo} test --release --workspace").env("INSTA_UPDATE", "no");
+    let cargo = cmd!(sh, "{cargo} test --workspace").env("INSTA_UPDATE", "no");
     let mut cargo = Command::from(cargo);
     eprintln!("$ {}", process::display(&cargo));
     let output = process::die_with_parent(&mut cargo).stdin(Stdio::null()).output().context("starting cargo test")?;
@@ -216,7 +217,7 @@ mod tests {
         // In two halves, so that this is no test itself.
         let attribute = ["#[", "test]"].concat();
         let text = format!(
-            "fn no_test() {{\n}}\n\nmod tests {{\n    mod inner {{\n        {attribute}\n        #[should_panic]\n        \
+            "fn no_test() {{\n}}\n\npub(crate) mod tests {{\n    mod inner {{\n        {attribute}\n        #[should_panic]\n        \
              fn deep() {{\n        }}\n    }}\n\n    {attribute}\n    fn flat() {{\n    }}\n}}\n\n{attribute}\nfn outer() {{\n}}\n"
         );
         let names = functions(&["a".to_owned(), "b".to_owned()], &text);
