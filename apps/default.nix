@@ -167,7 +167,10 @@ let
     let
       owner = ./. + "/${name}/app.toml";
       manifest = builtins.fromTOML (builtins.readFile owner);
-      own = [ "apps/${name}" ] ++ map (library: "apps/libraries/${library}.toml") (manifest.libraries or [ ]);
+      own = [
+        "apps/${name}"
+      ]
+      ++ map (library: "apps/libraries/${library}.toml") (manifest.libraries or [ ]);
     in
     application {
       inherit name manifest owner;
