@@ -10,6 +10,7 @@ use ukl_repo::config::DEFAULT_LEVEL;
 use ukl_repo::ctx::Ctx;
 use ukl_repo::repo;
 use ukl_report::record::Record;
+use xshell::cmd;
 
 /// The level that this repository has not.
 const NAME: &str = "trial";
@@ -44,6 +45,7 @@ fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
     let scratch = ctx.cache.scratch()?;
     let checkout = Checkout { ctx, root: scratch.path().join("ukl") };
     repo::copy_tree(&ctx.repo.root, &checkout.root)?;
+    record_revision(&checkout.root)?;
     add_level(&checkout.root)?;
     for (name, test) in TESTS {
         let name = part.test(name);
@@ -51,6 +53,16 @@ fn run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
             tally.check(&name, test(&checkout));
         }
     }
+    Ok(())
+}
+
+/// Makes the copy a repository of its own: `bench` records the revision of what it measures.
+fn record_revision(root: &Path) -> Result<()> {
+    let sh = process::shell_in(root)?;
+    process::read(cmd!(sh, "git init --quiet"))?;
+    process::read(cmd!(sh, "git add --all"))?;
+    let author = ["-c", "user.name=ukl", "-c", "user.email=ukl@localhost"];
+    process::read(cmd!(sh, "git {author...} commit --quiet --message copy"))?;
     Ok(())
 }
 
