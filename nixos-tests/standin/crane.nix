@@ -35,7 +35,8 @@
             let
               tarball = pkgs.fetchurl {
                 name = "${name}-${version}.crate";
-                url = "https://static.crates.io/crates/${name}/${name}-${version}.crate";
+                # The sandbox has it by its name, from the cache of cargo.
+                urls = [ ];
                 sha256 = checksum;
               };
             in
