@@ -18,7 +18,8 @@ pub struct Args {
     /// The level whose kernel is configured.
     #[arg(long, default_value = DEFAULT_LEVEL)]
     level: String,
-    /// The kernel profile: `lean` is docs/boot.md's, `debian` that of docs/userland.md, `checked` that of `fuzz --checked`.
+    /// The kernel profile: `lean` is docs/boot.md's, `debian` that of docs/userland.md, `checked` that of `fuzz --checked`,
+    /// `preempt` that of `test preempt`.
     #[arg(long, default_value = "full")]
     kernel_profile: KernelProfile,
     /// Also write the configuration to this file.

@@ -10,7 +10,7 @@ mod port;
 pub mod protection;
 
 pub use follow::finish;
-pub use plan::{NO_AUDIT, Userland, checked, plan, plan_on, plan_with};
+pub use plan::{NO_AUDIT, Userland, on_profile, plan, plan_on, plan_with};
 
 use crate::smoke;
 use anyhow::{Context, Result};

@@ -33,6 +33,7 @@ pub use tally::Tally;
 /// Every suite of this repository's machines, in the order in which they run.
 pub const SUITES: &[&Suite] = &[
     &behaviour::SUITE,
+    &behaviour::PREEMPT,
     &compatibility::SUITE,
     &entry::SUITE,
     &redis::SUITE,

@@ -14,6 +14,8 @@ pub enum KernelProfile {
     Debian,
     /// With `checked.config` on top: a kernel that looks for its own mistakes, many times slower.
     Checked,
+    /// With `preempt.config` on top: the kernel gives up the processor wherever it may, as desktops have it.
+    Preempt,
 }
 
 impl KernelProfile {
@@ -24,6 +26,7 @@ impl KernelProfile {
             KernelProfile::Lean => &["lean.config"],
             KernelProfile::Debian => &["systemd.config", "debian.config"],
             KernelProfile::Checked => &["checked.config"],
+            KernelProfile::Preempt => &["preempt.config"],
         }
     }
 }
@@ -35,6 +38,7 @@ impl fmt::Display for KernelProfile {
             KernelProfile::Lean => "lean",
             KernelProfile::Debian => "debian",
             KernelProfile::Checked => "checked",
+            KernelProfile::Preempt => "preempt",
         })
     }
 }

@@ -67,9 +67,9 @@ pub fn plan_on(
     }
 }
 
-/// The small guest on a kernel that looks for its own mistakes.
-pub fn checked(ctx: &Ctx, app: &App, level: &Level) -> Result<Plan> {
-    machine(ctx, app, level, KernelProfile::Checked, initramfs::initramfs(ctx, app, level, None, &[])?)
+/// The small guest on a kernel of another profile.
+pub fn on_profile(ctx: &Ctx, app: &App, level: &Level, kernel_profile: KernelProfile) -> Result<Plan> {
+    machine(ctx, app, level, kernel_profile, initramfs::initramfs(ctx, app, level, None, &[])?)
 }
 
 /// Keeps journald from switching the audit of every system call on.
@@ -95,7 +95,7 @@ fn machine(ctx: &Ctx, app: &App, level: &Level, kernel_profile: KernelProfile, i
         patience: if kernel_profile == KernelProfile::Checked { 10 } else { 1 },
         append: match kernel_profile {
             KernelProfile::Debian => vec![NO_AUDIT.to_owned()],
-            KernelProfile::Full | KernelProfile::Lean | KernelProfile::Checked => vec![],
+            KernelProfile::Full | KernelProfile::Lean | KernelProfile::Checked | KernelProfile::Preempt => vec![],
         },
     })
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use std::time::Duration;
-use ukl_repo::config::{DEFAULT_LEVEL, KernelFlavour, Level, Levels, REFERENCE_LEVEL};
+use ukl_repo::config::{DEFAULT_LEVEL, KernelFlavour, KernelProfile, Level, Levels, REFERENCE_LEVEL};
 use ukl_repo::ctx::Ctx;
 use ukl_run::run::{self, READY_DEADLINE};
 use ukl_vm::vm::Vm;
@@ -71,7 +71,11 @@ impl Batch {
 impl Target {
     fn boot(ctx: &Ctx, level: &Level, ordinary: bool, checked: bool) -> Result<Target> {
         let app = ctx.repo.app("fuzz")?;
-        let mut plan = if checked { run::checked(ctx, &app, level)? } else { run::plan(ctx, &app, level, None)? };
+        let mut plan = if checked {
+            run::on_profile(ctx, &app, level, KernelProfile::Checked)?
+        } else {
+            run::plan(ctx, &app, level, None)?
+        };
         plan.tell(BootWord::Idle);
         let program = app.program_name()?;
         let (name, program) = match (ordinary, level.kernel) {

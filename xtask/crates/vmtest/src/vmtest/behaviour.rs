@@ -5,7 +5,7 @@ use super::tally::Tally;
 use anyhow::{Context, Result, bail, ensure};
 use std::time::Duration;
 use ukl_host::interrupt;
-use ukl_repo::config::{Level, Levels};
+use ukl_repo::config::{KernelProfile, Level, Levels};
 use ukl_repo::ctx::Ctx;
 use ukl_repo::repo::Repo;
 use ukl_run::run;
@@ -38,7 +38,18 @@ pub(super) const SUITE: Suite = Suite {
     ],
     quick: Quick::Smallest,
     tests,
-    run: boot_and_run,
+    run: |ctx, part, tally| boot_and_run(ctx, part, KernelProfile::Full, tally),
+};
+
+/// The same tests on a kernel that switches tasks wherever it may.
+pub(super) const PREEMPT: Suite = Suite {
+    name: "preempt",
+    summary: "the tests of behaviour on a kernel with CONFIG_PREEMPT",
+    prefix: "preempt/{level}/smp{cpus}/behaviour/",
+    machines: &[Machines { levels: Some(Levels::Linked), cpus: 2, when: When::Asked }],
+    quick: Quick::Nothing,
+    run: |ctx, part, tally| boot_and_run(ctx, part, KernelProfile::Preempt, tally),
+    ..SUITE
 };
 
 /// The program's tables, and what this file adds.
@@ -65,11 +76,11 @@ fn table(text: &str) -> Vec<String> {
     entries.map(|(name, _)| name.to_owned()).collect()
 }
 
-fn boot_and_run(ctx: &Ctx, part: &Part, tally: &mut Tally) -> Result<()> {
+fn boot_and_run(ctx: &Ctx, part: &Part, kernel_profile: KernelProfile, tally: &mut Tally) -> Result<()> {
     let (app, level) = (ctx.repo.app(&part.app)?, part.level()?);
     let (prefix, cpus) = (part.prefix.as_str(), part.cpus);
-    let mut plan = run::plan(ctx, &app, level, None)?;
-    plan.name = format!("test-behaviour-{}-smp{cpus}", level.name);
+    let mut plan = run::on_profile(ctx, &app, level, kernel_profile)?;
+    plan.name = format!("test-behaviour-{kernel_profile}-{}-smp{cpus}", level.name);
     plan.cpus = cpus;
     plan.tell(BootWord::Idle);
     let program = app.program_name()?;
