@@ -1,4 +1,4 @@
-/* Waiting for readiness, and signals, within one thread. */
+/* Waiting for readiness, interrupts and signals, within one thread. */
 #include "microbench.h"
 
 #include <signal.h>
@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 /* ---- epoll ---- */
@@ -57,6 +59,51 @@ static void close_event(const struct item *item)
 	(void)item;
 	close(queue);
 	close(event);
+}
+
+/* ---- interrupts ---- */
+
+/* The timer expires when the kernel has long begun with the random bytes, and long before it has made them all. */
+#define EXPIRY_NS 5000
+static int timer;
+static unsigned char random_bytes[PAGE_BYTES];
+static uint64_t expiries;
+
+static void make_timer(const struct item *item)
+{
+	(void)item;
+	timer = (int)must("timerfd_create", timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK));
+}
+
+static void start_expiries(const struct item *item)
+{
+	(void)item;
+	expiries = 0;
+}
+
+static void interrupt_a_call(const struct item *item)
+{
+	struct itimerspec once = { .it_value.tv_nsec = EXPIRY_NS };
+
+	for (unsigned left = item->calls; left; left--) {
+		uint64_t count = 0;
+
+		timerfd_settime(timer, 0, &once, NULL);
+		getrandom(random_bytes, sizeof random_bytes, 0);
+		read(timer, &count, sizeof count);
+		expiries += count;
+	}
+}
+
+static void check_expiries(const struct item *item)
+{
+	expect("the number of expiries", (long)expiries, item->calls);
+}
+
+static void close_timer(const struct item *item)
+{
+	(void)item;
+	close(timer);
 }
 
 /* ---- signals ---- */
@@ -111,6 +158,9 @@ const struct item event_items[] = {
 	{ .name = "epoll-roundtrip", .includes = "a write to an eventfd, the epoll_wait that reports it, the read",
 	  .calls = 16, .batches = 200, .set_up = watch_event, .prepare = start_sum, .body = write_wait_read, .check = check_sum,
 	  .tear_down = close_event },
+	{ .name = "interrupt", .includes = "a timer set, 4096 random bytes, during which it interrupts the kernel, and its read",
+	  .calls = 4, .batches = 200, .set_up = make_timer, .prepare = start_expiries, .body = interrupt_a_call,
+	  .check = check_expiries, .tear_down = close_timer },
 	{ .name = "signal", .includes = "a signal to oneself: kill, the handler, the return from it", .calls = 16,
 	  .batches = 200, .set_up = handle, .prepare = start_deliveries, .body = kill_self, .check = check_deliveries,
 	  .tear_down = stop_handling },

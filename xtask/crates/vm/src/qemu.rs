@@ -99,7 +99,8 @@ pub fn arguments(machine: &Machine) -> Vec<String> {
         Shape::Q35(q35) => {
             words.add("-machine q35");
             words.add(match machine.accelerator {
-                Accelerator::Kvm => "-accel kvm -cpu host",
+                // All that the host has: an invariant TSC is hidden from machines that may move.
+                Accelerator::Kvm => "-accel kvm -cpu host,migratable=off",
                 Accelerator::Tcg => "-accel tcg,thread=single -cpu max",
                 Accelerator::TcgCounting => "-accel tcg,thread=single -icount shift=0,sleep=off -cpu max",
             });
@@ -213,6 +214,10 @@ fn q35_drives(words: &mut Words, q35: &Q35) {
     }
 }
 
+/// Lets applications start on processors that need retpolines or return thunks, which application text lacks: there is nothing
+/// in these machines that anybody could steal. Other kernels take the word for an option of a module that they have not.
+const UNMITIGATED: &str = "ukl.unmitigated";
+
 /// The kernel's command line. Page-table isolation is forced because a processor that claims to be immune would switch
 /// it off, and the guest is to be the hard case.
 fn command_line(machine: &Machine) -> String {
@@ -222,6 +227,7 @@ fn command_line(machine: &Machine) -> String {
             // A busy host keeps an emulated timer from ticking in time, which the kernel would take for broken hardware.
             // The time at their beginning tells the kernel's messages from what the application prints.
             words.add("console=ttyS0 printk.time=1 panic=-1 pti=on no_timer_check");
+            words.add(UNMITIGATED);
             if q35.counter.is_some() {
                 // Functions lie where the image says, and every process at the same addresses each time.
                 words.add("nokaslr norandmaps");
@@ -233,6 +239,7 @@ fn command_line(machine: &Machine) -> String {
         Shape::Microvm { tsc_khz } => {
             let counting = machine.accelerator == Accelerator::TcgCounting;
             words.add("panic=-1 reboot=t pti=on no_timer_check tsc=reliable");
+            words.add(UNMITIGATED);
             // Under -icount the counter advances by one a nanosecond.
             words.add(&format!("tsc_early_khz={}", if counting { 1_000_000 } else { *tsc_khz }));
             if machine.cpus == 1 {
@@ -324,7 +331,7 @@ mod tests {
         assert_eq!((after("-seed").as_str(), after("-rtc").as_str()), ("1", "base=2026-01-01,clock=vm"));
         assert_eq!(
             after("-append"),
-            "console=ttyS0 printk.time=1 panic=-1 pti=on no_timer_check nokaslr norandmaps UKL_KEEP=1"
+            "console=ttyS0 printk.time=1 panic=-1 pti=on no_timer_check ukl.unmitigated nokaslr norandmaps UKL_KEEP=1"
         );
         assert!(!alike.iter().any(|word| word.contains("virtio")), "{alike:?}");
     }

@@ -21,6 +21,8 @@ const FAULTS: [&str; 8] = [
     "asm_exc_page_fault",
 ];
 
+/// What the names of the second IDT's entries begin with (arch/x86/ukl/idtentry_64.S).
+const SECOND_IDT: &str = "ukl_";
 /// The function that runs softirqs.
 const SOFTIRQS: &str = "handle_softirqs";
 
@@ -45,13 +47,14 @@ struct Image<'data> {
 
 impl<'data> Image<'data> {
     fn spec(&self, profile: bool) -> Result<Spec> {
-        let interrupt_entries = [
-            vec![self.address("asm_common_interrupt")?],
-            self.with_prefix("asm_sysvec_"),
-            self.optional("asm_spurious_interrupt"),
-        ]
-        .concat();
-        let page_fault = self.address("asm_exc_page_fault")?;
+        // While a task of an application is current, entries of the same name with this prefix stand for the kernel's own.
+        let entries = |name: &str| [self.optional(name), self.optional(&format!("{SECOND_IDT}{name}"))].concat();
+        let entries_with =
+            |prefix: &str| [self.with_prefix(prefix), self.with_prefix(&format!("{SECOND_IDT}{prefix}"))].concat();
+        self.address("asm_common_interrupt")?;
+        self.address("asm_exc_page_fault")?;
+        let interrupt_entries =
+            [entries("asm_common_interrupt"), entries_with("asm_sysvec_"), entries("asm_spurious_interrupt")].concat();
         let user_text = match (self.symbols.get("__ukl_text_start"), self.symbols.get("__ukl_text_end")) {
             (Some(start), Some(end)) => vec![Range { start: start.0, end: end.0 }],
             _ => vec![],
@@ -64,15 +67,15 @@ impl<'data> Image<'data> {
         Ok(Spec {
             switch: self.switch()?,
             idle_task: self.address("init_task")?,
-            exception_entries: self.with_prefix("asm_exc_"),
-            fault_entries: FAULTS.iter().filter_map(|name| self.symbols.get(name)).map(|symbol| symbol.0).collect(),
+            exception_entries: entries_with("asm_exc_"),
+            fault_entries: FAULTS.iter().flat_map(|name| entries(name)).collect(),
             interrupt_returns: vec![self.address("native_irq_return_iret")?],
             softirq_entry,
             softirq_exits: self.exits(SOFTIRQS)?,
             watches: vec![
                 watch("system_calls", &system_calls),
                 watch("direct_calls", &direct_calls),
-                watch("page_faults", &[page_fault]),
+                watch("page_faults", &entries("asm_exc_page_fault")),
                 watch("interrupts", &interrupt_entries),
                 watch("softirqs", &[softirq_entry]),
                 watch("context_switches", &[self.address("__switch_to_asm")?]),

@@ -72,8 +72,8 @@ struct Stopped {
 
 /// A place in the kernel, and how far above RSP a CS of interest lies there.
 type Stop = (&'static str, u64);
-/// The return to what is marked, and to processes.
-const RETURN: Stop = ("swapgs_restore_regs_and_return_to_usermode", 0x88);
+/// Where a system call returns by IRETQ, and so the child of a fork: to what is marked, and to processes.
+const RETURN: Stop = ("ukl_restore_regs_and_return", 0x88);
 /// A page fault, with what hardware has pushed.
 const FAULT: Stop = ("asm_exc_page_fault", 0x10);
 

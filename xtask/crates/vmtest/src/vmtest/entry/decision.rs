@@ -1,5 +1,6 @@
-//! How the entry of #DB tells application mode from the kernel: its own instructions, executed for any frame. That of #MC, which
-//! this kernel is configured without, is the same macro of arch/x86/entry/entry_64.S.
+//! How the entries of #DB tell application mode from the kernel: their own instructions, executed for any frame. There are two:
+//! the kernel's own, and the one of the second IDT. That of #MC, which this kernel is configured without, is the same macro of
+//! arch/x86/ukl/idtentry_64.S.
 //!
 //! A #DB that MOV SS holds back comes after the next instruction, and if that is a SYSCALL, it hits the kernel's first one, with
 //! the stack and the GS base of whoever made the call. Emulators deliver it at once, so nothing of that can be provoked in one;
@@ -12,10 +13,14 @@ use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-const ENTRY: &str = "asm_exc_debug";
-/// What it calls in either case.
+/// For everybody who is no application: application mode does not exist for it.
+const KERNELS_ENTRY: &str = "asm_exc_debug";
+/// While a task of an application is current: processes do not exist for it.
+const SECOND_ENTRY: &str = "ukl_asm_exc_debug";
+/// What they call.
 const AS_KERNEL: &str = "paranoid_entry";
 const AS_PROCESS: &str = "error_entry";
+const AS_APP: &str = "ukl_enter_from_app";
 /// Where SYSCALL leads, and where SYSRET is: each instruction of them is looked at.
 const ENDS_OF_SYSCALL: [&str; 2] = ["entry_SYSCALL_64", "entry_SYSCALL32_ignore"];
 /// Where application mode is, besides the application's own text.
@@ -71,33 +76,38 @@ pub(super) fn check(vmlinux: &Path) -> Result<String> {
     let kernel = Kernel::new(&bytes).with_context(|| format!("reading {}", vmlinux.display()))?;
     let mut wrong = Vec::new();
     let mut looked_at = 0;
-    let code = kernel.code(ENTRY)?;
-    let mut expect = |what: String, frame: Frame, expected: &str| -> Result<()> {
-        let target = called(code.0, code.1, frame).with_context(|| format!("executing {ENTRY} for {frame:#x?}"))?;
+    let mut expect_from = |entry: &str, what: &str, frame: Frame, expected: &str| -> Result<()> {
+        let code = kernel.code(entry)?;
+        let target = called(code.0, code.1, frame).with_context(|| format!("executing {entry} for {frame:#x?}"))?;
         looked_at += 1;
         if target != kernel.address(expected)? {
             let got = kernel.names.get(&target).copied().unwrap_or("?");
-            wrong.push(format!("{ENTRY} at {what} with {:#x} in RSP calls {got}", frame.sp));
+            wrong.push(format!("{entry} at {what} with {:#x} in RSP calls {got}", frame.sp));
         }
         Ok(())
     };
     let own = (kernel.address("__ukl_text_start")?, kernel.address("__ukl_text_end")?);
     let stubs = STUBS.iter().map(|name| Ok((*name, kernel.address(name)?))).collect::<Result<Vec<_>>>()?;
     for (name, ip) in [("the application's text", own.0), ("its end", own.1 - 1)].into_iter().chain(stubs) {
-        expect(name.to_owned(), Frame { ip, cs: KERNEL_CS, sp: USER_STACK }, AS_PROCESS)?;
-        expect(name.to_owned(), Frame { ip, cs: KERNEL_CS, sp: KERNEL_STACK }, AS_KERNEL)?;
+        expect_from(SECOND_ENTRY, name, Frame { ip, cs: KERNEL_CS, sp: USER_STACK }, AS_APP)?;
+        expect_from(SECOND_ENTRY, name, Frame { ip, cs: KERNEL_CS, sp: KERNEL_STACK }, AS_KERNEL)?;
+        expect_from(KERNELS_ENTRY, name, Frame { ip, cs: KERNEL_CS, sp: USER_STACK }, AS_KERNEL)?;
     }
-    expect("a process".to_owned(), Frame { ip: 0x40_1000, cs: USER_CS, sp: USER_STACK }, AS_PROCESS)?;
+    expect_from(KERNELS_ENTRY, "a process", Frame { ip: 0x40_1000, cs: USER_CS, sp: USER_STACK }, AS_PROCESS)?;
+    let mut expect_kernel = |what: &str, ip: u64| -> Result<()> {
+        let frame = Frame { ip, cs: KERNEL_CS, sp: USER_STACK };
+        expect_from(SECOND_ENTRY, what, frame, AS_KERNEL)?;
+        expect_from(KERNELS_ENTRY, what, frame, AS_KERNEL)
+    };
     for name in ENDS_OF_SYSCALL {
         let (start, size) = kernel.symbol(name)?;
         for ip in start..start + size {
-            let what = format!("{name}+{:#x}", ip - start);
-            expect(what, Frame { ip, cs: KERNEL_CS, sp: USER_STACK }, AS_KERNEL)?;
+            expect_kernel(&format!("{name}+{:#x}", ip - start), ip)?;
         }
     }
     let foreign = |ip: u64, name: &str| !(own.0..own.1).contains(&ip) && !name.starts_with(OURS);
     for (ip, name) in kernel.names.iter().filter(|(ip, name)| foreign(**ip, name)) {
-        expect((*name).to_owned(), Frame { ip: *ip, cs: KERNEL_CS, sp: USER_STACK }, AS_KERNEL)?;
+        expect_kernel(name, *ip)?;
     }
     let count = wrong.len();
     ensure!(
@@ -105,9 +115,7 @@ pub(super) fn check(vmlinux: &Path) -> Result<String> {
         "{count} of {looked_at} frames are taken for what they are not: {}",
         wrong[..count.min(8)].join("; ")
     );
-    Ok(format!(
-        "what #DB calls for {looked_at} frames with {AS_KERNEL} in the kernel, {AS_PROCESS} in application mode"
-    ))
+    Ok(format!("what #DB calls for {looked_at} frames with {AS_KERNEL} in the kernel, {AS_APP} in application mode"))
 }
 
 impl<'data> Kernel<'data> {
