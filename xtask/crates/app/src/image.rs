@@ -2,6 +2,7 @@
 
 mod descriptor;
 mod object;
+mod room;
 mod segments;
 
 use crate::app;
@@ -107,6 +108,11 @@ fn with_apps(ctx: &Ctx, kernel: &KernelBuild, name: &str, objects: &[PathBuf]) -
     for object in objects {
         key = key.file(object)?;
     }
+    // In the key only where it changes the image.
+    let room = room::of_all(objects)?;
+    if room > 0 {
+        key = key.str(&format!("{room} bytes of room"));
+    }
     let dir = ctx.cache.step(&format!("image-{name}"), &key, |out| {
         // In the kernel's own object tree, one link at a time: a copy elsewhere would have objtool rebuilt, which knows its
         // path, and every object after it. A link leaves nothing behind that the next would not replace.
@@ -119,7 +125,12 @@ fn with_apps(ctx: &Ctx, kernel: &KernelBuild, name: &str, objects: &[PathBuf]) -
         }
         let sh = Shell::new()?;
         let make = source::make(&sh, ctx, &kernel.source, tree)?;
-        let objects: Vec<_> = objects.iter().map(|object| object.display().to_string()).collect();
+        let mut objects: Vec<_> = objects.iter().map(|object| object.display().to_string()).collect();
+        if room > 0 {
+            let object = work.path.join("room.o");
+            room::build(&sh, room, &object)?;
+            objects.insert(0, object.display().to_string());
+        }
         let make = make.arg(format!("UKL_APP={}", objects.join(" "))).arg("bzImage");
         let log = work.path.join("link.log");
         process::run_logged(&format!("linking {name}"), make, &log).map_err(|error| reach(error, &log))?;

@@ -1,6 +1,6 @@
 //! The object of an application at a level: what `make UKL_APP=` gets.
 
-use super::descriptor;
+use super::{descriptor, room};
 use crate::app::BuiltApp;
 use crate::toolchain;
 use anyhow::{Context, Result};
@@ -29,6 +29,7 @@ pub(super) fn level_object(ctx: &Ctx, app: &App, built: &BuiltApp, level: &Level
     };
     let key = Key::new("level-object-v1")
         .str(include_str!("object.rs"))
+        .str(include_str!("room.rs"))
         .file(&built.object)?
         .file(&toolchain.base_stubs())?
         .file(&toolchain.bypass_stubs())?
@@ -56,7 +57,15 @@ pub(super) fn level_object(ctx: &Ctx, app: &App, built: &BuiltApp, level: &Level
         process::run(cmd!(sh, "ld -r -z noexecstack -o {linked} {inputs...}"))?;
         audit::require(&linked, &exports, &built.executable)?;
         let names = hidden_names(&app.name, &symbols(&linked)?);
-        rename(&linked, &out.join("app.o"), &names, Some(&descriptor::symbol(&app.name)))
+        let (room, app_object) = (room::of_one(&linked)?, out.join("app.o"));
+        let keep = Some(descriptor::symbol(&app.name));
+        if room == 0 {
+            return rename(&linked, &app_object, &names, keep.as_deref());
+        }
+        let (room_object, renamed) = (out.join("room.o"), out.join("renamed.o"));
+        room::build(&sh, room, &room_object)?;
+        rename(&linked, &renamed, &names, keep.as_deref())?;
+        process::run(cmd!(sh, "ld -r -z noexecstack -o {app_object} {room_object} {renamed}"))
     })?;
     Ok(dir.join("app.o"))
 }

@@ -6,9 +6,9 @@ use object::elf::{SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE};
 use object::read::elf::ElfFile64;
 use object::{Object, ObjectSection, ObjectSymbol, SectionFlags};
 
-/// Data and bss start at 4 MiB. Code reaches 2 GiB ahead with RIP-relative addresses, modulo 2^64: from 0xffffffff81c00000,
-/// where an application's text begins behind the kernel's own, that is address 28 MiB. The kernel's link has the last word,
-/// because the size of the kernel's text varies.
+/// Data and bss start at 4 MiB. Code reaches 2 GiB ahead with RIP-relative addresses, modulo 2^64, and where data is large the
+/// image puts its text far enough behind the kernel's start (`image/room.rs` of `ukl-app`). That takes as much of the kernel's
+/// memory as it adds to the reach, so it has a limit.
 pub(super) const REACH_BYTES: u64 = 24 << 20;
 
 /// Checks every section.
