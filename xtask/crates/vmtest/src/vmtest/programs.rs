@@ -1,5 +1,7 @@
 //! Programs as their owners run them: through this program's own command line, at each level.
 
+mod data;
+
 use super::suite::{Apps, Machines, Quick, Suite, When, names};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
@@ -14,16 +16,6 @@ use xshell::cmd;
 /// What a new user writes first. Its status is none that anything else would end with.
 const HELLO: &str =
     "#include <stdio.h>\nint main(int n, char **w) { printf(\"hello %s\", n > 1 ? w[1] : \"\"); return 37; }\n";
-/// Looks at the table that `TABLE` makes: says how many of its entries there are and are wrong, and the first and last such place.
-const READER: &str = "#include <stdio.h>\nextern unsigned table[], table_end[];\nint main(void) {\n\
-    unsigned long count = table_end - table, wrong = 0, first = 0, last = 0;\n\
-    for (unsigned long i = 0; i < count; i++) if (table[i] != (unsigned)(i * 2654435761u)) {\n\
-    last = (unsigned long)&table[i]; if (!wrong++) first = last; }\n\
-    if (wrong) printf(\"%lu entries, wrong %lu, from %#lx to %#lx\", count, wrong, first, last);\n\
-    else printf(\"%lu entries, wrong 0\", count);\n return wrong != 0; }\n";
-/// 3 MiB of initialised data, each word another one.
-const TABLE: &str = "\t.section .note.GNU-stack, \"\", @progbits\n\t.data\n\t.globl table, table_end\n\t.balign 4\n\
-    table:\n\t.set i, 0\n\t.rept 786432\n\t.long (i * 2654435761) & 0xffffffff\n\t.set i, i + 1\n\t.endr\ntable_end:\n";
 /// How many comparisons `apps/hello-cxx` makes.
 const COMPARISONS: usize = 10;
 
@@ -103,9 +95,9 @@ pub(super) const LINKS: Suite = Suite {
 type Test = (&'static str, fn(&Ctx, &str) -> Result<String>);
 
 /// Each with an image of its own.
-const PROGRAMS: &[Test] = &[("hello-by-its-path", hello), ("what-c++-needs", cxx), ("3-mib-of-data", data)];
+const PROGRAMS: &[Test] = &[("hello-by-its-path", hello), ("what-c++-needs", cxx)];
 
-/// Links three images for each level, so only when asked for.
+/// Links an image for each test and level, so only when asked for.
 pub(super) const SUITE: Suite = Suite {
     name: "programs",
     summary: "hello.c and C++ by their paths, at every level",
@@ -113,12 +105,19 @@ pub(super) const SUITE: Suite = Suite {
     apps: Apps::None,
     machines: &[Machines { levels: Some(Levels::Every), cpus: 1, when: When::Asked }],
     quick: Quick::Smallest,
-    tests: |_, _| Ok(names(PROGRAMS)),
+    tests: |_, _| Ok([names(PROGRAMS), data::names()].concat()),
     run: |ctx, part, tally| {
+        let level = &part.level()?.name;
         for (name, test) in PROGRAMS {
             let name = part.test(name);
             if tally.wants(&name) {
-                tally.check(&name, test(ctx, &part.level()?.name));
+                tally.check(&name, test(ctx, level));
+            }
+        }
+        for size_mib in data::SIZES_MIB {
+            let name = part.test(&data::name(*size_mib));
+            if tally.wants(&name) {
+                tally.check(&name, data::test(ctx, level, *size_mib));
             }
         }
         Ok(())
@@ -150,21 +149,6 @@ fn hello(ctx: &Ctx, level: &str) -> Result<String> {
         ensure!(status == Some(37), "`run {program}` ended with {status:?}; 37 was expected, the program's own status");
     }
     Ok("what it printed and the status of `run` with those of the program, and the same after `install -s`".to_owned())
-}
-
-/// A program with much initialised data finds it as it was written.
-fn data(ctx: &Ctx, level: &str) -> Result<String> {
-    let place = toolchain::folder(ctx, &toolchain::toolchain(ctx)?, Contents::default())?;
-    let scratch = ctx.cache.scratch()?;
-    for (name, text) in [("main.c", READER), ("table.s", TABLE)] {
-        std::fs::write(scratch.path().join(name), text).with_context(|| format!("writing {name}"))?;
-    }
-    let sh = process::shell_in(scratch.path())?;
-    process::run_on_stderr(cmd!(sh, "ukl-cc -O1 main.c table.s -o big3").envs(toolchain::environment(&place)))?;
-    let (status, output) = xtask(&["./big3", "--level", level], scratch.path())?;
-    let expected = "786432 entries, wrong 0";
-    ensure!(output == expected && status == Some(0), "the program found {output:?}; {expected:?} was expected");
-    Ok(format!("what a program finds in 3 MiB of its initialised data with {expected:?}"))
 }
 
 /// The comparisons of `apps/hello-cxx`.
