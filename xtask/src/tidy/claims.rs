@@ -1,4 +1,5 @@
-//! docs/claims.md against the tests that there are: each claim names what would fail if it were broken.
+//! docs/claims.md and docs/compatibility.md against the tests that there are: each claim, and each difference that ring 0
+//! makes, names what would fail if it were wrong.
 
 use super::{none, read, repo};
 use crate::test::{parts, units};
@@ -9,6 +10,10 @@ use std::path::Path;
 const HEAD: &str = "| claim | number | test |";
 /// What a claim names that nothing tests yet.
 const PENDING: &str = "pending";
+/// The head of the table of docs/compatibility.md.
+const DIFFERENCES: &str = "| what | a process | an application | test |";
+/// What a difference begins with that no test can show, before the reason.
+const NONE: &str = "none: ";
 /// What must pass before a change lands, beside the tests: a claim may name one of its steps.
 const STEPS: &str = ".ci/run";
 
@@ -34,9 +39,9 @@ fn is_meant(pattern: &str, name: &str) -> bool {
     rest.char_indices().map(|(at, _)| &rest[at..]).any(|rest| is_meant(end, rest))
 }
 
-/// The rows of the table, by column.
-fn rows(page: &str) -> Vec<Vec<&str>> {
-    let lines = page.lines().skip_while(|line| *line != HEAD).skip(2).take_while(|line| line.starts_with('|'));
+/// The rows of the table with this head, by column.
+fn rows<'a>(page: &'a str, head: &str) -> Vec<Vec<&'a str>> {
+    let lines = page.lines().skip_while(|line| *line != head).skip(2).take_while(|line| line.starts_with('|'));
     lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect()
 }
 
@@ -62,7 +67,7 @@ fn fault(cell: &str, known: &BTreeSet<String>) -> Option<String> {
 #[test]
 fn every_claim_names_its_test_or_is_pending() {
     let (page, known) = (read(Path::new("docs/claims.md")), known());
-    let rows = rows(&page);
+    let rows = rows(&page, HEAD);
     assert!(!rows.is_empty(), "docs/claims.md has no table `{HEAD}`");
     let mut findings = Vec::new();
     for row in rows {
@@ -73,10 +78,28 @@ fn every_claim_names_its_test_or_is_pending() {
 }
 
 #[test]
+fn every_difference_of_ring_0_names_its_test_or_why_there_is_none() {
+    let (page, known) = (read(Path::new("docs/compatibility.md")), known());
+    let rows = rows(&page, DIFFERENCES);
+    assert!(!rows.is_empty(), "docs/compatibility.md has no table `{DIFFERENCES}`");
+    let mut findings = Vec::new();
+    for row in rows {
+        assert_eq!(row.len(), 4, "{DIFFERENCES} {row:?}");
+        let fault = match row[3].strip_prefix(NONE) {
+            Some(reason) => (reason.len() < 10).then(|| format!("`{reason}` is no reason for having no test")),
+            None if row[3] == PENDING => Some(format!("a test, or `{NONE}` and the reason, was expected")),
+            None => fault(row[3], &known),
+        };
+        findings.extend(fault.map(|fault| format!("{}: {fault}", row[0])));
+    }
+    none(findings);
+}
+
+#[test]
 fn no_claim_is_made_twice() {
     let page = read(Path::new("docs/claims.md"));
     let mut seen = BTreeSet::new();
-    none(rows(&page).iter().filter(|row| !seen.insert(row[0])).map(|row| format!("twice: {}", row[0])).collect());
+    none(rows(&page, HEAD).iter().filter(|row| !seen.insert(row[0])).map(|row| format!("twice: {}", row[0])).collect());
 }
 
 #[test]
