@@ -4,6 +4,7 @@ use super::{expect, same};
 use crate::vmtest::server::{ANSWER_DEADLINE, HostTest};
 use anyhow::{Context, Result, bail, ensure};
 use std::time::{Duration, Instant};
+use ukl_repo::repo::Repo;
 use ukl_run::memcached::{Client, Reply, Value};
 
 /// In the order in which they run.
@@ -211,9 +212,14 @@ fn clients_at_once(port: u16) -> Result<String> {
 fn stats_are_sane(port: u16) -> Result<String> {
     let mut client = connect(port)?;
     let before = client.stats()?;
-    for part in
-        [("threads", "4"), ("libevent", "2.1.12-stable"), ("pointer_size", "64"), ("limit_maxbytes", "268435456")]
-    {
+    let app = Repo::find()?.app("memcached")?;
+    let libevent = app.libraries.iter().find(|library| library.name == "libevent").context("the pin of libevent")?;
+    for part in [
+        ("threads", "4"),
+        ("libevent", libevent.source.version()),
+        ("pointer_size", "64"),
+        ("limit_maxbytes", "268435456"),
+    ] {
         let value = before.get(part.0).map(String::as_str);
         ensure!(value == Some(part.1), "STAT {} is {value:?}; {:?} was expected", part.0, part.1);
     }
