@@ -24,7 +24,8 @@ extern const struct test program_tests[], exec_tests[], stack_tests[], fault_tes
 	timer_tests[], restart_tests[], thread_tests[], cancel_tests[], event_tests[], net_tests[], memory_tests[],
 	file_tests[], ptrace_tests[], stop_tests[], perf_tests[], fpu_tests[], storm_tests[], seccomp_tests[],
 	proc_tests[], usage_tests[], call_tests[], path_tests[], tcp_tests[], tcp_queue_tests[], intruder_tests[],
-	scenario_tests[], breakpoint_tests[], patching_tests[], ring0_tests[], tracing_tests[];
+	scenario_tests[], breakpoint_tests[], patching_tests[], ring0_tests[], tracing_tests[],
+	flag_tests[];
 
 static const struct test *const groups[] = {
 	program_tests, exec_tests, stack_tests, fault_tests, recover_tests, signal_tests,
@@ -32,6 +33,7 @@ static const struct test *const groups[] = {
 	file_tests, ptrace_tests, stop_tests, perf_tests, fpu_tests, storm_tests, seccomp_tests,
 	proc_tests, usage_tests, call_tests, path_tests, tcp_tests, tcp_queue_tests, intruder_tests, scenario_tests,
 	breakpoint_tests, patching_tests, ring0_tests, tracing_tests,
+	flag_tests,
 };
 
 #define GROUPS (sizeof groups / sizeof groups[0])
