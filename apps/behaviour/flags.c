@@ -1,8 +1,11 @@
 /* Flags that an application may set, and that must not go with it into the kernel and on to other tasks. */
 #include "behaviour.h"
 
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
+#define FLAG_INTERRUPTS (1UL << 9)
 #define FLAG_NESTED_TASK (1UL << 14)
 #define ROUNDS 300
 #define VICTIM_MS 1500
@@ -50,7 +53,31 @@ static void nested_task(void)
 	expect_exit("the one that sleeps with NT", reap(sleeper), 0);
 }
 
+/* How it ends: 0 when interrupts are on after each of two calls; 1 and 2 are the calls after which they are off. */
+static void call_without_interrupts(void *unused)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	int off = 0;
+
+	(void)unused;
+	set_flags(flags() & ~FLAG_INTERRUPTS);
+	syscall(SYS_getppid);
+	off |= flags() & FLAG_INTERRUPTS ? 0 : 1;
+	set_flags(flags() & ~FLAG_INTERRUPTS);
+	nanosleep(&moment, NULL);
+	off |= flags() & FLAG_INTERRUPTS ? 0 : 2;
+	set_flags(flags() | FLAG_INTERRUPTS);
+	_exit(off);
+}
+
+static void interrupts(void)
+{
+	expect_exit("a child that makes calls with interrupts off, and finds them on after 1: getppid, 2: nanosleep",
+		    run_child(call_without_interrupts, NULL), 0);
+}
+
 const struct test flag_tests[] = {
 	{ "nested-task-flag", nested_task },
+	{ "interrupts-off-in-a-call", interrupts },
 	END_OF_TESTS
 };
