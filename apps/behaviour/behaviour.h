@@ -81,6 +81,11 @@ int in_ring0(void);
 void connect_pair(int pair[2]);
 void close_pair(int pair[2]);
 
+/* ---- stubs.c ---- */
+
+/* Of the last line of the kernel's log with this word: bytes of it that a terminal obeys; -1 if there is no such line. */
+long control_bytes_in_log(const char *word);
+
 /* ---- helpers.c: bodies of `behaviour helper NAME` ---- */
 int run_helper_body(int argc, char **argv);
 int storm_instance(int seed, long duration_ms);

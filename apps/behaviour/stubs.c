@@ -1,16 +1,20 @@
-/* Files that start an application: the kernel refuses what it does not know. At level `linux` such a file
- * is a script.
+/* Files that start an application, and what the kernel says of them: it refuses what it does not know, and nobody writes its
+ * log for it. At level `linux` such a file is a script.
  */
 #include "behaviour.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/klog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define FOLDER "/tmp/behaviour-stubs"
 #define SCRIPT "echo ran as a script\n"
+/* SYSLOG_ACTION_READ_ALL of syslog(2). */
+#define READ_ALL 3
 
 /* Writes a file that anybody may execute. */
 static void write_stub(const char *path, const char *first_line)
@@ -60,7 +64,48 @@ static void unknown_application(void)
 	expect_exit("the shell", reap(pid), in_ring0() ? 127 : 0);
 }
 
+long control_bytes_in_log(const char *word)
+{
+	static char log[1 << 20];
+	long found = -1;
+	int size = (int)must("syslog", klogctl(READ_ALL, log, sizeof log - 1));
+
+	log[size] = 0;
+	for (char *line = strtok(log, "\n"); line; line = strtok(NULL, "\n")) {
+		if (!strstr(line, word))
+			continue;
+		found = 0;
+		for (const char *at = line; *at; at++)
+			found += (unsigned char)*at < ' ' || *at == 0x7f;
+	}
+	return found;
+}
+
+static void log_of_names(void)
+{
+	const char *named = FOLDER "/named", *path = FOLDER "/\033[2Jpath-of-a-stub";
+	long wanted = in_ring0() ? 0 : -1;
+
+	write_stub(named, "#UKL \033[31mname-of-a-stub\007");
+	run_child(execute, (void *)named);
+	expect_long("bytes for a terminal in what the kernel says of an application's name",
+		    control_bytes_in_log("name-of-a-stub"), wanted);
+	/* An application that there is, in a file that anybody may write. */
+	char line[64] = "#UKL ";
+	int own = (int)must(self_path, open(self_path, O_RDONLY));
+	if (in_ring0())
+		must("read of the own stub", read(own, line, sizeof line - 1));
+	close(own);
+	line[strcspn(line, "\n")] = 0;
+	write_stub(path, line);
+	must("chmod", chmod(path, 0777));
+	run_child(execute, (void *)path);
+	expect_long("the same of a stub's path", control_bytes_in_log("path-of-a-stub"), wanted);
+	unlink(path);
+}
+
 const struct test stub_tests[] = {
 	{ "stub-of-an-unknown-application", unknown_application },
+	{ "log-of-strange-names", log_of_names },
 	END_OF_TESTS
 };
