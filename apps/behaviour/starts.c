@@ -1,11 +1,18 @@
-/* What the start of an application leaves behind. */
+/* Who may start an application, and what its start leaves behind. */
 #include "behaviour.h"
+#include "linux_abi.h"
 
+#include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define TAINTED "/proc/sys/kernel/tainted"
 /* TAINT_USER of include/linux/panic.h, `U`. */
 #define TAINT_USER 6
+#define CAP_SYS_MODULE 16
 
 static long read_number(const char *path)
 {
@@ -28,7 +35,76 @@ static void taint(void)
 		    in_ring0());
 }
 
+/* In a child: becomes this program, which ends with 0, or ends with the number of the error. */
+static void start_again(void)
+{
+	char *const argv[] = { self_path, "helper", "exit", "0", NULL };
+
+	execv(self_path, argv);
+	_exit(errno);
+}
+
+static void without_the_right(void)
+{
+	struct { uint32_t version; int pid; } header = { 0x20080522, 0 };
+	struct { uint32_t effective, permitted, inheritable; } sets[2];
+
+	if (syscall(SYS_capget, &header, sets))
+		_exit(201);
+	sets[0].effective &= ~(1U << CAP_SYS_MODULE);
+	sets[0].permitted &= ~(1U << CAP_SYS_MODULE);
+	if (syscall(SYS_capset, &header, sets))
+		_exit(202);
+}
+
+/* A filter that makes up the result of a call that nobody makes, and no no_new_privs: CAP_SYS_ADMIN may do that. */
+static void with_lies(void)
+{
+	struct sock_filter program[] = {
+		{ BPF_LOAD_WORD, 0, 0, offsetof(struct seccomp_data, nr) },
+		{ BPF_JUMP_IF_EQUAL, 0, 1, SYS_acct },
+		{ BPF_RETURN, 0, 0, SECCOMP_RET_ERRNO | EXDEV },
+		{ BPF_RETURN, 0, 0, SECCOMP_RET_ALLOW },
+	};
+	struct sock_fprog filter = { .len = sizeof program / sizeof program[0], .filter = program };
+
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0))
+		_exit(203);
+}
+
+static void filtered(void *unused)
+{
+	(void)unused;
+	with_lies();
+	start_again();
+}
+
+static void unprivileged(void *unused)
+{
+	(void)unused;
+	without_the_right();
+	start_again();
+}
+
+static void unprivileged_and_filtered(void *unused)
+{
+	(void)unused;
+	without_the_right();
+	with_lies();
+	start_again();
+}
+
+/* A filter can feed an application lies, so whoever brings one along needs the right to load kernel code. */
+static void filter_of_an_administrator(void)
+{
+	expect_exit("a start under a filter, with CAP_SYS_MODULE", run_child(filtered, NULL), 0);
+	expect_exit("a start without CAP_SYS_MODULE and without a filter", run_child(unprivileged, NULL), 0);
+	expect_exit("a start under a filter, with CAP_SYS_ADMIN and without CAP_SYS_MODULE",
+		    run_child(unprivileged_and_filtered, NULL), in_ring0() ? EPERM : 0);
+}
+
 const struct test start_tests[] = {
 	{ "taint", taint },
+	{ "filter-of-an-administrator", filter_of_an_administrator },
 	END_OF_TESTS
 };
