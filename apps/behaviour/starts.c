@@ -1,8 +1,10 @@
-/* Who may start an application, and what its start leaves behind. */
+/* Who may start an application, and what its start and its crashes leave behind. */
 #include "behaviour.h"
 #include "linux_abi.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -10,8 +12,12 @@
 #include <unistd.h>
 
 #define TAINTED "/proc/sys/kernel/tainted"
+#define LIMIT "/proc/sys/kernel/ukl_crash_limit"
 /* TAINT_USER of include/linux/panic.h, `U`. */
 #define TAINT_USER 6
+#define CRASHES 3
+/* In the kernel's half, canonical, and where no kernel has anything mapped: the hole beside the direct map. */
+#define NOWHERE 0xffff800000001000UL
 #define CAP_SYS_MODULE 16
 
 static long read_number(const char *path)
@@ -24,6 +30,16 @@ static long read_number(const char *path)
 	if (file)
 		fclose(file);
 	return value;
+}
+
+static int write_number(const char *path, long value)
+{
+	int fd = open(path, O_WRONLY);
+	int size = fd < 0 ? -1 : dprintf(fd, "%ld\n", value);
+
+	if (fd >= 0)
+		close(fd);
+	return size > 0 ? 0 : -1;
 }
 
 static void taint(void)
@@ -103,8 +119,47 @@ static void filter_of_an_administrator(void)
 		    run_child(unprivileged_and_filtered, NULL), in_ring0() ? EPERM : 0);
 }
 
+/* As a guess at where the kernel's text lies that is wrong. */
+static void jump_nowhere(void *unused)
+{
+	(void)unused;
+	((void (*)(void))opaque(NOWHERE))();
+}
+
+static void start(void *unused)
+{
+	(void)unused;
+	start_again();
+}
+
+/* Each restart of an application that crashes where the kernel is not is one guess more at where it is. */
+static void crash_limit(void)
+{
+	for (int i = 0; i < CRASHES; i++)
+		expect_signal("a child that jumps to an address of the kernel's half", run_child(jump_nowhere, NULL), SIGSEGV);
+	expect_exit("a start below the limit", run_child(start, NULL), 0);
+	if (!in_ring0())
+		return;
+	long before = read_number(LIMIT);
+	expect_at_least("kernel.ukl_crash_limit", before, CRASHES + 1);
+	if (before < 0)
+		return;
+	int set = write_number(LIMIT, CRASHES);
+	int refused = run_child(start, NULL);
+	int lifted = write_number(LIMIT, 0);
+	int without = run_child(start, NULL);
+	write_number(LIMIT, before);
+	expect_long("kernel.ukl_crash_limit was set", set, 0);
+	expect_exit("a start when so many have crashed", refused, EPERM);
+	expect_long("bytes for a terminal where the kernel's log names kernel.ukl_crash_limit",
+		    control_bytes_in_log("kernel.ukl_crash_limit"), 0);
+	expect_long("the limit was lifted", lifted, 0);
+	expect_exit("a start without a limit", without, 0);
+}
+
 const struct test start_tests[] = {
 	{ "taint", taint },
 	{ "filter-of-an-administrator", filter_of_an_administrator },
+	{ "crash-limit", crash_limit },
 	END_OF_TESTS
 };
