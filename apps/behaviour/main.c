@@ -25,7 +25,7 @@ extern const struct test program_tests[], exec_tests[], stack_tests[], fault_tes
 	file_tests[], ptrace_tests[], stop_tests[], perf_tests[], fpu_tests[], storm_tests[], seccomp_tests[],
 	proc_tests[], usage_tests[], call_tests[], path_tests[], tcp_tests[], tcp_queue_tests[], intruder_tests[],
 	scenario_tests[], breakpoint_tests[], patching_tests[], ring0_tests[], tracing_tests[],
-	flag_tests[], stub_tests[], start_tests[];
+	flag_tests[], stub_tests[], start_tests[], rseq_tests[];
 
 static const struct test *const groups[] = {
 	program_tests, exec_tests, stack_tests, fault_tests, recover_tests, signal_tests,
@@ -33,7 +33,7 @@ static const struct test *const groups[] = {
 	file_tests, ptrace_tests, stop_tests, perf_tests, fpu_tests, storm_tests, seccomp_tests,
 	proc_tests, usage_tests, call_tests, path_tests, tcp_tests, tcp_queue_tests, intruder_tests, scenario_tests,
 	breakpoint_tests, patching_tests, ring0_tests, tracing_tests,
-	flag_tests, stub_tests, start_tests,
+	flag_tests, stub_tests, start_tests, rseq_tests,
 };
 
 #define GROUPS (sizeof groups / sizeof groups[0])
