@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define TAINTED "/proc/sys/kernel/tainted"
@@ -132,6 +134,21 @@ static void start(void *unused)
 	start_again();
 }
 
+/* A start by a child in this memory, which is no fork: where the kernel is, a fork's child knows as well as its parent. The
+ * exit status, or the number of the error. */
+static int spawn(void)
+{
+	char *const argv[] = { self_path, "helper", "exit", "0", NULL };
+	int status = 0;
+	pid_t pid;
+	int error = posix_spawn(&pid, self_path, NULL, NULL, argv, environ);
+
+	if (error)
+		return error;
+	must("waitpid", waitpid(pid, &status, 0));
+	return status;
+}
+
 /* Each restart of an application that crashes where the kernel is not is one guess more at where it is. */
 static void crash_limit(void)
 {
@@ -145,12 +162,19 @@ static void crash_limit(void)
 	if (before < 0)
 		return;
 	int set = write_number(LIMIT, CRASHES);
-	int refused = run_child(start, NULL);
+	int refused = spawn();
+	pid_t forked = fork();
+	int fork_error = errno;
+
+	if (!forked)
+		_exit(0);
 	int lifted = write_number(LIMIT, 0);
 	int without = run_child(start, NULL);
 	write_number(LIMIT, before);
 	expect_long("kernel.ukl_crash_limit was set", set, 0);
-	expect_exit("a start when so many have crashed", refused, EPERM);
+	expect_long("the error of a start when so many have crashed", refused, EPERM);
+	expect_long("a fork then", forked, -1);
+	expect_long("its error", fork_error, EAGAIN);
 	expect_long("bytes for a terminal where the kernel's log names kernel.ukl_crash_limit",
 		    control_bytes_in_log("kernel.ukl_crash_limit"), 0);
 	expect_long("the limit was lifted", lifted, 0);
