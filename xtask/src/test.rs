@@ -4,6 +4,7 @@ pub(crate) mod units;
 
 use anyhow::Result;
 use ukl_host::interrupt;
+use ukl_machines::suites;
 use ukl_nix::nix;
 use ukl_repo::ctx::Ctx;
 use ukl_repo::repo::Repo;
@@ -29,15 +30,15 @@ pub(crate) struct Args {
 }
 
 /// Every suite, in the order in which they run.
-fn suites() -> impl Iterator<Item = &'static Suite> {
-    SUITES.iter().copied().chain([&nix::test::SUITE, &reproduce::SUITE])
+fn all_suites() -> impl Iterator<Item = &'static Suite> {
+    SUITES.iter().copied().chain(suites::SUITES.iter().copied()).chain([&nix::test::SUITE, &reproduce::SUITE])
 }
 
 /// What `--help` says of the suites.
 fn groups() -> String {
     let line = |name: &str, summary: &str| format!("  {name:<26}{summary}\n");
     let lines = |unasked: bool| {
-        let suites = suites().filter(|suite| suite.runs_unasked() == unasked);
+        let suites = all_suites().filter(|suite| suite.runs_unasked() == unasked);
         suites.map(|suite| line(&suite.pattern(), suite.summary)).collect::<String>()
     };
     let unit = line("unit/", "functions of the programs of this workspace");
@@ -47,7 +48,7 @@ fn groups() -> String {
 /// Every test of a checkout: the unit tests first.
 pub(crate) fn parts(repo: &Repo) -> Result<Vec<(Option<&'static Suite>, Part)>> {
     let mut parts = vec![(None, units::part(repo)?)];
-    for suite in suites() {
+    for suite in all_suites() {
         parts.extend(suite.parts(repo)?.into_iter().map(|part| (Some(suite), part)));
     }
     Ok(parts)

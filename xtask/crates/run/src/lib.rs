@@ -4,7 +4,6 @@
 #[macro_use]
 extern crate ukl_host;
 
-pub mod boot;
 pub mod debug;
 pub mod lines;
 pub mod memcached;

@@ -2,7 +2,7 @@
 
 mod private;
 
-pub use private::PrivateApt;
+pub use private::{PrivateApt, unpack_with_dependencies};
 
 use anyhow::Result;
 use std::path::Path;

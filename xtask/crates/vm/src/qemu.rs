@@ -20,6 +20,8 @@ pub enum Network {
     Stream(i32),
     /// QEMU's own user-mode network with these forwards (host port, guest port).
     User(Vec<(u16, u16)>),
+    /// A network interface of whoever runs QEMU, by its name.
+    Tap(String),
 }
 
 /// One end of a cable between two machines.
@@ -46,6 +48,8 @@ pub struct Machine {
     pub kernel: PathBuf,
     pub initramfs: PathBuf,
     pub accelerator: Accelerator,
+    /// A model of QEMU's `-cpu`, with features after commas; `None` is the one that has most.
+    pub processor: Option<String>,
     pub memory_mib: u32,
     pub cpus: u32,
     pub network: Network,
@@ -83,9 +87,28 @@ pub struct Q35 {
     pub debian: Option<PathBuf>,
     /// Listening socket for a debugger, for which the machine waits before its first instruction.
     pub debugger_socket: Option<PathBuf>,
-    /// Listening sockets for the shell (hvc0) and for requests to init (hvc1).
-    pub shell_socket: PathBuf,
-    pub control_socket: PathBuf,
+    /// For the shell (hvc0) and for requests to init (hvc1).
+    pub shell: Channel,
+    pub control: Channel,
+}
+
+/// What a console of the guest leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// A Unix socket on which QEMU listens.
+    Socket(PathBuf),
+    /// A terminal or serial port of whoever runs QEMU.
+    Terminal(PathBuf),
+}
+
+impl Channel {
+    /// As QEMU's `-chardev` has it, under the name `id`.
+    fn character_device(&self, id: &str) -> String {
+        match self {
+            Channel::Socket(path) => format!("socket,id={id},path={},server=on,wait=off", escape(path)),
+            Channel::Terminal(path) => format!("serial,id={id},path={}", escape(path)),
+        }
+    }
 }
 
 /// The name of the program.
@@ -99,11 +122,13 @@ pub fn arguments(machine: &Machine) -> Vec<String> {
         Shape::Q35(q35) => {
             words.add("-machine q35");
             words.add(match machine.accelerator {
-                // All that the host has: an invariant TSC is hidden from machines that may move.
-                Accelerator::Kvm => "-accel kvm -cpu host,migratable=off",
-                Accelerator::Tcg => "-accel tcg,thread=single -cpu max",
-                Accelerator::TcgCounting => "-accel tcg,thread=single -icount shift=0,sleep=off -cpu max",
+                Accelerator::Kvm => "-accel kvm -cpu",
+                Accelerator::Tcg => "-accel tcg,thread=single -cpu",
+                Accelerator::TcgCounting => "-accel tcg,thread=single -icount shift=0,sleep=off -cpu",
             });
+            // Of a host, all that it has: an invariant TSC is hidden from machines that may move.
+            let most = if machine.accelerator == Accelerator::Kvm { "host,migratable=off" } else { "max" };
+            words.add(machine.processor.as_deref().unwrap_or(most));
             words.size(machine);
             if q35.counter.is_none() {
                 words.add("-device virtio-rng-pci");
@@ -162,6 +187,9 @@ impl Words {
                 let forwards = forwards.iter().map(|(host, guest)| format!(",hostfwd=tcp:127.0.0.1:{host}-:{guest}"));
                 self.add(&format!("-netdev user,id=net0{}", forwards.collect::<String>()));
             }
+            Network::Tap(name) => {
+                self.add(&format!("-netdev tap,id=net0,ifname={name},script=no,downscript=no"));
+            }
         }
         self.add(&format!("-device {card},netdev=net0"));
     }
@@ -183,8 +211,8 @@ fn q35_channels(words: &mut Words, q35: &Q35) {
     // A guest that counts is not talked to: QEMU serves virtio from another thread, at moments that differ.
     if q35.counter.is_none() {
         words.add("-device virtio-serial-pci");
-        for (id, socket) in [("shell", &q35.shell_socket), ("control", &q35.control_socket)] {
-            words.pair("-chardev", format!("socket,id={id},path={},server=on,wait=off", escape(socket)));
+        for (id, channel) in [("shell", &q35.shell), ("control", &q35.control)] {
+            words.pair("-chardev", channel.character_device(id));
             words.add(&format!("-device virtconsole,chardev={id}"));
         }
     }
@@ -218,9 +246,9 @@ fn q35_drives(words: &mut Words, q35: &Q35) {
 /// in these machines that anybody could steal. Other kernels take the word for an option of a module that they have not.
 const UNMITIGATED: &str = "ukl.unmitigated";
 
-/// The kernel's command line. Page-table isolation is forced because a processor that claims to be immune would switch
+/// The kernel's command line for `machine`. Page-table isolation is forced because a processor that claims to be immune would switch
 /// it off, and the guest is to be the hard case.
-fn command_line(machine: &Machine) -> String {
+pub fn command_line(machine: &Machine) -> String {
     let mut words = Words::default();
     match &machine.shape {
         Shape::Q35(q35) => {
@@ -258,7 +286,7 @@ fn command_line(machine: &Machine) -> String {
 }
 
 /// QEMU's option lists separate by commas; a comma inside a value is doubled.
-fn escape(path: &std::path::Path) -> String {
+pub fn escape(path: &std::path::Path) -> String {
     path.display().to_string().replace(',', ",,")
 }
 
@@ -273,8 +301,8 @@ mod tests {
             disk: Some("/d/a,b.img".into()),
             debian: None,
             debugger_socket: None,
-            shell_socket: "/s/shell".into(),
-            control_socket: "/s/control".into(),
+            shell: Channel::Socket("/s/shell".into()),
+            control: Channel::Socket("/s/control".into()),
         }
     }
 
@@ -283,6 +311,7 @@ mod tests {
             kernel: "/k/bzImage".into(),
             initramfs: "/i/initramfs".into(),
             accelerator: Accelerator::Tcg,
+            processor: None,
             memory_mib: 512,
             cpus: 2,
             network: Network::Stream(5),
@@ -365,6 +394,33 @@ mod tests {
             words.contains(&"user,id=net0,hostfwd=tcp:127.0.0.1:7000-:6379,hostfwd=tcp:127.0.0.1:7001-:80".to_owned())
         );
     }
+
+    #[test]
+    fn inside_of_another_machine_consoles_are_its_terminals_and_the_network_its_interface() {
+        let terminals = Q35 {
+            disk: None,
+            shell: Channel::Terminal("/dev/hvc0".into()),
+            control: Channel::Terminal("/dev/hvc1".into()),
+            ..q35()
+        };
+        let inner = Machine { network: Network::Tap("tap0".to_owned()), ..machine(terminals) };
+        let words = arguments(&Machine { accelerator: Accelerator::Kvm, ..inner }).join(" ");
+        for expected in [
+            "-accel kvm -cpu host",
+            "-netdev tap,id=net0,ifname=tap0,script=no,downscript=no -device virtio-net-pci,netdev=net0",
+            "-chardev serial,id=shell,path=/dev/hvc0 -device virtconsole,chardev=shell",
+            "-chardev serial,id=control,path=/dev/hvc1 -device virtconsole,chardev=control",
+        ] {
+            assert!(words.contains(expected), "{expected} is not in {words}");
+        }
+    }
+
+    #[test]
+    fn a_processor_is_the_named_model() {
+        let words = arguments(&Machine { processor: Some("EPYC-Milan,-smap".to_owned()), ..machine(q35()) }).join(" ");
+        assert!(words.contains("-accel tcg,thread=single -cpu EPYC-Milan,-smap -m 512"), "{words}");
+    }
+
     #[test]
     fn a_machine_that_is_timed() {
         insta::assert_snapshot!(arguments(&microvm()).join("\n"));

@@ -4,6 +4,7 @@ mod accel;
 pub mod clock;
 pub mod console;
 pub mod disk;
+pub mod emulator;
 mod events;
 pub mod messages;
 mod place;
@@ -13,6 +14,7 @@ pub mod shell;
 mod start;
 mod usage;
 
+pub use accel::choose as accelerator;
 pub use events::Event;
 pub use plan::{MicroPlan, Plan};
 
@@ -217,7 +219,7 @@ impl Vm {
 
     /// Connects to the shell; the machine must be ready.
     pub fn shell(&self) -> Result<shell::Shell> {
-        shell::Shell::connect(&self.shell_socket())
+        shell::Shell::connect(&self.shell_socket(), self.patience)
     }
 
     /// An error that comes with the end of the console's log and says where the rest is.
@@ -244,7 +246,7 @@ impl Vm {
         let ask = |mut control: UnixStream| control.write_all(protocol::STOP_REQUEST.as_bytes()).map(|()| control);
         match UnixStream::connect(&path).and_then(ask) {
             // Kept open until the end: init reads from it.
-            Ok(_control) => self.wait_end(STOP_DEADLINE),
+            Ok(_control) => self.wait_end(STOP_DEADLINE * self.patience),
             // QEMU takes its sockets away before it ends; after a panic nobody has to ask.
             Err(error) => {
                 self.wait_end(ENDING_DEADLINE).with_context(|| format!("asking through {}: {error}", path.display()))

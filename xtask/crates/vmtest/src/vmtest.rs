@@ -1,6 +1,6 @@
 //! Tests that need a machine, as a table of suites: each says what it boots, what its tests are called and what runs them.
 
-mod behaviour;
+pub mod behaviour;
 mod compatibility;
 mod differential;
 mod echo;
@@ -15,11 +15,11 @@ mod order;
 mod packages;
 mod parties;
 mod programs;
-mod redis;
+pub mod redis;
 mod requests;
 mod robustness;
 mod security;
-mod server;
+pub mod server;
 pub mod suite;
 mod tally;
 mod together;

@@ -1,12 +1,12 @@
 //! A Nix beside the system: Debian's package with all that it needs, unpacked into a folder and told to look only there.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use fs_err as fs;
 use std::path::{Path, PathBuf};
 use ukl_host::cache::Key;
 use ukl_host::process;
 use ukl_repo::ctx::Ctx;
-use ukl_sources::apt::PrivateApt;
+use ukl_sources::apt;
 use xshell::{Shell, cmd};
 
 /// The suite whose Nix is new enough for this flake; the one before has 2.8.
@@ -28,15 +28,12 @@ pub(super) fn nix(ctx: &Ctx, work: &Path) -> Result<PathBuf> {
         return Ok(bin);
     }
     let scratch = ctx.cache.scratch()?;
-    let debs = download(scratch.path())?;
     let unfinished = work.join(".unfinished-nix");
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished)?;
     }
     let sh = Shell::new()?;
-    for deb in debs {
-        process::read(cmd!(sh, "dpkg-deb --extract {deb} {unfinished}"))?;
-    }
+    apt::unpack_with_dependencies(scratch.path(), SUITE, &PACKAGES.map(str::to_owned), &unfinished)?;
     // Its own loader and libraries by themselves: Nix starts itself again for each build, where no variable would follow.
     let (loader, libraries) = (unfinished.join(LOADER), unfinished.join(LIBRARIES));
     let (patchelf, program) = (unfinished.join("usr/bin/patchelf"), unfinished.join("usr/bin/nix"));
@@ -49,18 +46,4 @@ pub(super) fn nix(ctx: &Ctx, work: &Path) -> Result<PathBuf> {
     let version = process::read(cmd!(sh, "{nix} --version"))?;
     eprintln!("  {} in {}", version.trim(), system.display());
     Ok(bin)
-}
-
-/// The packages and what they need.
-fn download(scratch: &Path) -> Result<Vec<PathBuf>> {
-    let apt = PrivateApt::new(scratch, "deb", &[SUITE.to_owned()])?;
-    let sh = Shell::new()?;
-    let install = cmd!(sh, "apt-get --quiet --assume-yes install --download-only {PACKAGES...}");
-    process::run_on_stderr(apt.told(install))?;
-    let archives = apt.downloads();
-    let listed = fs::read_dir(&archives)?;
-    let debs: Vec<_> = listed.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
-    let debs: Vec<_> = debs.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "deb")).collect();
-    ensure!(debs.len() > PACKAGES.len(), "apt downloaded {} packages into {}", debs.len(), archives.display());
-    Ok(debs)
 }

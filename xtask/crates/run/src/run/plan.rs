@@ -83,6 +83,8 @@ fn machine(ctx: &Ctx, app: &App, level: &Level, kernel_profile: KernelProfile, i
         kernel: image::image_on(ctx, app, level, kernel_profile)?.bzimage,
         initramfs,
         accelerator: None,
+        emulator: None,
+        processor: None,
         counter: None,
         // What is freed is kept back for a while where the use of it is looked for.
         memory_mib: app.memory_mib() + if kernel_profile == KernelProfile::Checked { 1024 } else { 0 },

@@ -1,7 +1,7 @@
 //! An apt with a state of its own: it knows the suites it is told, and this machine's packages stay as they are.
 
 use super::is_security;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use fs_err as fs;
 use std::path::{Path, PathBuf};
 use ukl_host::failure::Failure;
@@ -60,6 +60,21 @@ impl<'a> PrivateApt<'a> {
     pub fn downloads(&self) -> PathBuf {
         self.dir.join("cache/archives")
     }
+}
+
+/// Unpacks packages of a suite, and all that they need, into a folder as if it were the root of a system. No package's script
+/// is run. apt keeps its state in `scratch`, an empty folder.
+pub fn unpack_with_dependencies(scratch: &Path, suite: &str, packages: &[String], root: &Path) -> Result<()> {
+    let apt = PrivateApt::new(scratch, "deb", &[suite.to_owned()])?;
+    let sh = Shell::new()?;
+    let install = cmd!(sh, "apt-get --quiet --assume-yes install --download-only {packages...}");
+    process::run_on_stderr(apt.told(install))?;
+    let archives = apt.downloads();
+    let listed = fs::read_dir(&archives)?;
+    let debs = listed.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let debs: Vec<_> = debs.filter(|path| path.extension().is_some_and(|ending| ending == "deb")).collect();
+    ensure!(debs.len() > packages.len(), "apt downloaded {} packages into {}", debs.len(), archives.display());
+    debs.iter().try_for_each(|deb| process::read(cmd!(sh, "dpkg-deb --extract {deb} {root}")).map(drop))
 }
 
 fn sources(kind: &str, archives: &[String], suites: &[String]) -> String {

@@ -17,7 +17,7 @@ const TRIAL_DEADLINE: Duration = Duration::from_secs(8);
 
 /// The accelerator for machines like `plan`. The outcome of the trial is kept per host kernel, QEMU and guest kernel
 /// flavour.
-pub(crate) fn choose(ctx: &Ctx, plan: &Plan) -> Result<Accelerator> {
+pub fn choose(ctx: &Ctx, plan: &Plan) -> Result<Accelerator> {
     if OpenOptions::new().read(true).write(true).open("/dev/kvm").is_err() {
         return Ok(Accelerator::Tcg);
     }
@@ -44,6 +44,7 @@ fn trial(ctx: &Ctx, plan: &Plan) -> Result<Option<String>> {
     let plan = Plan {
         name: format!("{}-kvm-trial", plan.name),
         accelerator: Some(Accelerator::Kvm),
+        emulator: None,
         forwards: vec![],
         cables: vec![],
         disk: None,

@@ -41,6 +41,11 @@ impl HostFiles {
         })
     }
 
+    /// The folder of the sockets.
+    pub(crate) fn folder(&self) -> &Path {
+        self.sockets.path()
+    }
+
     /// The path of the socket of this name.
     pub(crate) fn socket(&self, name: &str) -> PathBuf {
         self.sockets.path().join(name)

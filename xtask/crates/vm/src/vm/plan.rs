@@ -2,8 +2,10 @@
 
 use crate::net::{Cable, Forward};
 use crate::qemu::{Accelerator, Counter};
+use crate::vm::emulator::Emulator;
 use crate::vm::protocol::BootWord;
 use std::path::PathBuf;
+use std::sync::Arc;
 use ukl_repo::config::App;
 
 /// A machine with everything that a guest may want to have: QEMU's q35.
@@ -17,6 +19,10 @@ pub struct Plan {
     pub initramfs: PathBuf,
     /// `None` chooses: KVM where it works.
     pub accelerator: Option<Accelerator>,
+    /// What runs the machine, if not QEMU on this host by itself.
+    pub emulator: Option<Arc<dyn Emulator>>,
+    /// The processor's model; `None` is the one that has most.
+    pub processor: Option<String>,
     /// Counts instructions, in a machine that runs alike each time.
     pub counter: Option<Counter>,
     pub memory_mib: u32,

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Shell {
     stream: UnixStream,
+    /// By how much each deadline is longer.
+    patience: u32,
 }
 
 /// What a command printed, standard error included, and its exit status.
@@ -21,10 +23,10 @@ pub struct Output {
 }
 
 impl Shell {
-    /// Connects to the console's socket and switches echo and prompts off.
-    pub fn connect(socket: &Path) -> Result<Self> {
+    /// Connects to the console's socket of a machine that is so many times slower than most, and switches echo and prompts off.
+    pub fn connect(socket: &Path, patience: u32) -> Result<Self> {
         let stream = UnixStream::connect(socket).with_context(|| format!("connecting to {}", socket.display()))?;
-        let mut shell = Shell { stream };
+        let mut shell = Shell { stream, patience };
         // The first command may be echoed; the second one's answer proves that echo is off.
         shell.run("stty -echo; PS1=; PS2=", Duration::from_secs(20))?;
         let output = shell.run("echo quiet", Duration::from_secs(10))?;
@@ -32,7 +34,7 @@ impl Shell {
         Ok(shell)
     }
 
-    /// Runs a command line and waits for its end.
+    /// Runs a command line and waits for its end; a slow machine gets longer than the deadline.
     pub fn run(&mut self, command: &str, deadline: Duration) -> Result<Output> {
         self.run_watched(command, deadline, |_| {})
     }
@@ -41,7 +43,7 @@ impl Shell {
     pub fn run_watched(&mut self, command: &str, deadline: Duration, mut on_line: impl FnMut(&str)) -> Result<Output> {
         let line = format!("{{ {command}\n}} 2>&1; {}\n", protocol::done_command());
         self.stream.write_all(line.as_bytes()).context("writing to the guest's shell")?;
-        let start = Instant::now();
+        let (start, deadline) = (Instant::now(), deadline * self.patience);
         let mut seen = Vec::new();
         let mut handed_on = 0;
         let mut buffer = [0; 4096];
@@ -103,7 +105,8 @@ mod tests {
         let (near, mut far) = UnixStream::pair().unwrap();
         far.write_all(b"one\r\ntwo\r\nUKL-DONE 0\r\n").unwrap();
         let mut lines = Vec::new();
-        let run = Shell { stream: near }.run_watched("x", Duration::from_secs(5), |line| lines.push(line.to_owned()));
+        let run = Shell { stream: near, patience: 1 }
+            .run_watched("x", Duration::from_secs(5), |line| lines.push(line.to_owned()));
         assert_eq!(run.unwrap().text, "one\ntwo");
         assert_eq!(lines[..2], ["one", "two"]);
     }
@@ -112,7 +115,8 @@ mod tests {
     fn a_command_that_does_not_end_is_reported_with_what_it_printed() {
         let (near, mut far) = UnixStream::pair().unwrap();
         far.write_all(b"half\r\n").unwrap();
-        let error = Shell { stream: near }.run("sleep 9", Duration::from_millis(50)).unwrap_err().to_string();
+        let error =
+            Shell { stream: near, patience: 1 }.run("sleep 9", Duration::from_millis(50)).unwrap_err().to_string();
         assert!(error.contains("`sleep 9` did not end") && error.contains("half"), "{error}");
     }
 }

@@ -1,7 +1,8 @@
 //! Starts QEMU.
 
 use crate::net::{self, Cable, Connection};
-use crate::qemu::{self, Accelerator, Machine, Q35, Shape};
+use crate::qemu::{self, Accelerator, Channel, Machine, Q35, Shape};
+use crate::vm::emulator::{Emulator, Place};
 use crate::vm::events::{Feed, Heard};
 use crate::vm::place::{HostFiles, Reader};
 use crate::vm::{MicroPlan, Plan, Vm, accel, clock};
@@ -22,20 +23,23 @@ pub(crate) const DEBUGGER: &str = "debug";
 impl Vm {
     /// Starts the machine; it is up when `wait_ready` returns.
     pub fn boot(ctx: &Ctx, plan: &Plan) -> Result<Vm> {
-        let accelerator = match plan.accelerator {
-            Some(accelerator) => accelerator,
-            None => accel::choose(ctx, plan)?,
+        let emulator = plan.emulator.as_deref();
+        let accelerator = match (emulator, plan.accelerator) {
+            (Some(emulator), _) => emulator.accelerator(),
+            (None, Some(accelerator)) => accelerator,
+            (None, None) => accel::choose(ctx, plan)?,
         };
         let place = HostFiles::claim(ctx, &plan.name)?;
         let connection = net::connect(&plan.forwards, &place.network)?;
         let mut append = plan.append.clone();
-        if accelerator == Accelerator::Tcg {
+        if emulator.is_none() && accelerator == Accelerator::Tcg {
             append.push(clock::known_rate());
         }
         let machine = Machine {
             kernel: plan.kernel.clone(),
             initramfs: plan.initramfs.clone(),
             accelerator,
+            processor: plan.processor.clone(),
             memory_mib: plan.memory_mib,
             cpus: plan.cpus,
             network: connection.network.clone(),
@@ -47,11 +51,16 @@ impl Vm {
                 disk: plan.disk.clone(),
                 debian: plan.debian.clone(),
                 debugger_socket: plan.debugger.then(|| place.socket(DEBUGGER)),
-                shell_socket: place.socket(SHELL),
-                control_socket: place.socket(CONTROL),
+                shell: Channel::Socket(place.socket(SHELL)),
+                control: Channel::Socket(place.socket(CONTROL)),
             })),
         };
-        Vm::start(&machine, place, connection, &plan.cables, plan.patience)
+        let patience = plan.patience * emulator.map_or(1, Emulator::patience);
+        let command = match emulator {
+            Some(emulator) => emulator.command(&machine, &Place(&place))?,
+            None => qemu_command(&machine),
+        };
+        Vm::start(command, &machine, place, connection, &plan.cables, patience)
     }
 
     /// Starts a machine in which a kernel is entered directly.
@@ -62,6 +71,7 @@ impl Vm {
             kernel: plan.kernel.clone(),
             initramfs: plan.initramfs.clone(),
             accelerator: if plan.counting { Accelerator::TcgCounting } else { Accelerator::Tcg },
+            processor: None,
             memory_mib: plan.memory_mib,
             cpus: plan.cpus,
             network: connection.network.clone(),
@@ -69,21 +79,21 @@ impl Vm {
             append: vec![],
             shape: Shape::Microvm { tsc_khz: clock::rate_khz() },
         };
-        Vm::start(&machine, place, connection, &[], 1)
+        Vm::start(qemu_command(&machine), &machine, place, connection, &[], 1)
     }
 
     fn start(
+        mut command: Command,
         machine: &Machine,
         place: HostFiles,
         connection: Connection,
         cables: &[Cable],
         patience: u32,
     ) -> Result<Vm> {
-        let mut command = Command::new(qemu::PROGRAM);
-        command.args(qemu::arguments(machine)).stdin(Stdio::null()).stdout(Stdio::null());
-        let errors = File::create(&place.errors).with_context(|| format!("creating {}", place.errors.display()))?;
+        let said = File::create(&place.errors).with_context(|| format!("creating {}", place.errors.display()))?;
+        command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
         // Ctrl-C is for us: we stop the machine in order.
-        process::die_with_parent(&mut command).stderr(errors).process_group(0);
+        process::die_with_parent(&mut command).process_group(0);
         if let Some(socket) = &connection.socket {
             net::inherit(&mut command, socket);
         }
@@ -93,7 +103,7 @@ impl Vm {
         let started = Instant::now();
         let child = command.spawn().map_err(|error| {
             Failure::new(
-                format!("starting {}: {error}", qemu::PROGRAM),
+                format!("starting {}: {error}", command.get_program().display()),
                 "run `cargo xtask doctor`, which names the Debian package that has it",
             )
         })?;
@@ -112,4 +122,10 @@ impl Vm {
             connection,
         })
     }
+}
+
+fn qemu_command(machine: &Machine) -> Command {
+    let mut command = Command::new(qemu::PROGRAM);
+    command.args(qemu::arguments(machine));
+    command
 }

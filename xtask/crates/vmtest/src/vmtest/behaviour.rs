@@ -4,14 +4,15 @@ use super::suite::{Apps, Machines, Part, Quick, Suite, When};
 use super::tally::Tally;
 use anyhow::{Context, Result, bail, ensure};
 use std::time::Duration;
+use ukl_app::image;
 use ukl_host::interrupt;
 use ukl_repo::config::{KernelProfile, Level, Levels};
 use ukl_repo::ctx::Ctx;
 use ukl_repo::repo::Repo;
 use ukl_run::run;
-use ukl_vm::vm::Vm;
 use ukl_vm::vm::protocol::BootWord;
 use ukl_vm::vm::shell::{Output, Shell};
+use ukl_vm::vm::{Plan, Vm};
 
 /// Each test has its own deadline of 30 s inside the guest; this one is for a guest that is stuck.
 const TEST_DEADLINE: Duration = Duration::from_secs(60);
@@ -38,7 +39,7 @@ pub(super) const SUITE: Suite = Suite {
     ],
     quick: Quick::Smallest,
     tests,
-    run: |ctx, part, tally| boot_and_run(ctx, part, KernelProfile::Full, tally),
+    run: |ctx, part, tally| boot_and_run(ctx, part, tally, |_| Ok(())),
 };
 
 /// The same tests on a kernel that switches tasks wherever it may.
@@ -48,12 +49,18 @@ pub(super) const PREEMPT: Suite = Suite {
     prefix: "preempt/{level}/smp{cpus}/behaviour/",
     machines: &[Machines { levels: Some(Levels::Linked), cpus: 2, when: When::Asked }],
     quick: Quick::Nothing,
-    run: |ctx, part, tally| boot_and_run(ctx, part, KernelProfile::Preempt, tally),
+    run: |ctx, part, tally| {
+        boot_and_run(ctx, part, tally, |plan| {
+            let (app, level) = (ctx.repo.app(&part.app)?, part.level()?);
+            plan.kernel = image::image_on(ctx, &app, level, KernelProfile::Preempt)?.bzimage;
+            Ok(())
+        })
+    },
     ..SUITE
 };
 
-/// The program's tables, and what this file adds.
-fn tests(repo: &Repo, part: &Part) -> Result<Vec<String>> {
+/// The names in the tables of the part's application, and what this file adds.
+pub fn tests(repo: &Repo, part: &Part) -> Result<Vec<String>> {
     let folder = repo.root.join("apps").join(&part.app);
     let mut files: Vec<_> =
         walkdir::WalkDir::new(&folder).max_depth(1).sort_by_file_name().into_iter().collect::<Result<_, _>>()?;
@@ -76,13 +83,20 @@ fn table(text: &str) -> Vec<String> {
     entries.map(|(name, _)| name.to_owned()).collect()
 }
 
-fn boot_and_run(ctx: &Ctx, part: &Part, kernel_profile: KernelProfile, tally: &mut Tally) -> Result<()> {
+/// Boots the part's application and runs its tests, each as a process of its own, in a machine that `adapt` may change.
+pub fn boot_and_run(
+    ctx: &Ctx,
+    part: &Part,
+    tally: &mut Tally,
+    adapt: impl FnOnce(&mut Plan) -> Result<()>,
+) -> Result<()> {
     let (app, level) = (ctx.repo.app(&part.app)?, part.level()?);
     let (prefix, cpus) = (part.prefix.as_str(), part.cpus);
-    let mut plan = run::on_profile(ctx, &app, level, kernel_profile)?;
-    plan.name = format!("test-behaviour-{kernel_profile}-{}-smp{cpus}", level.name);
+    let mut plan = run::plan(ctx, &app, level, None)?;
+    plan.name = part.machine_name();
     plan.cpus = cpus;
     plan.tell(BootWord::Idle);
+    adapt(&mut plan)?;
     let program = app.program_name()?;
     let mut vm = Vm::boot(ctx, &plan)?;
     vm.wait_ready(run::READY_DEADLINE)?;

@@ -4,14 +4,14 @@ mod client;
 mod guest;
 
 use super::server::{self, ANSWER_DEADLINE, Server};
-use super::suite::{Apps, Machines, Quick, Suite, When, names, words};
+use super::suite::{Apps, Machines, Part, Quick, Suite, When, names, words};
 use super::tally::Tally;
 use anyhow::{Context, Result, ensure};
 use ukl_repo::config::Levels;
 use ukl_repo::ctx::Ctx;
 use ukl_run::resp::Client;
 use ukl_run::smoke;
-use ukl_vm::vm::{Vm, disk};
+use ukl_vm::vm::{Plan, Vm, disk};
 
 /// Two boots for each level, on the same data disk.
 pub(super) const SUITE: Suite = Suite {
@@ -21,13 +21,26 @@ pub(super) const SUITE: Suite = Suite {
     apps: Apps::One("redis"),
     machines: &[Machines { levels: Some(Levels::Ways), cpus: 1, when: When::Default }],
     quick: Quick::Smallest,
-    tests: |_, _| {
-        let others =
-            ["privilege", "shutdown", "kernel-is-quiet", "data-set-is-loaded-again", "second-boot-kernel-is-quiet"];
-        Ok([names(client::TESTS), names(guest::TESTS), words(&others)].concat())
-    },
+    tests: |_, _| Ok(tests()),
     run: |ctx, part, tally| server::run(ctx, part, tally, boot_and_run),
 };
+
+/// What the names of the tests end with.
+pub fn tests() -> Vec<String> {
+    let others =
+        ["privilege", "shutdown", "kernel-is-quiet", "data-set-is-loaded-again", "second-boot-kernel-is-quiet"];
+    [names(client::TESTS), names(guest::TESTS), words(&others)].concat()
+}
+
+/// Runs them in machines that `adapt` may change.
+pub fn run_adapted(
+    ctx: &Ctx,
+    part: &Part,
+    tally: &mut Tally,
+    adapt: impl FnOnce(&mut Plan) -> Result<()>,
+) -> Result<()> {
+    server::run_adapted(ctx, part, tally, adapt, boot_and_run)
+}
 
 fn boot_and_run(ctx: &Ctx, server: &mut Server, tally: &mut Tally) -> Result<()> {
     let scratch = ctx.cache.scratch()?;

@@ -14,7 +14,7 @@ use ukl_vm::vm::shell::Shell;
 use ukl_vm::vm::{Plan, Vm};
 
 /// How long one answer may take under emulation.
-pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The server's process in the guest, for commands there.
 pub(super) const PID: &str = "$(cat /run/application.pid)";
@@ -37,6 +37,19 @@ pub(super) struct Server {
     pub port: u16,
 }
 
+/// Runs `tests` on the server of a part, in a machine that `adapt` may change.
+pub(super) fn run_adapted(
+    ctx: &Ctx,
+    part: &Part,
+    tally: &mut Tally,
+    adapt: impl FnOnce(&mut Plan) -> Result<()>,
+    tests: impl FnOnce(&Ctx, &mut Server, &mut Tally) -> Result<()>,
+) -> Result<()> {
+    let mut server = prepare(ctx, part)?;
+    adapt(&mut server.plan)?;
+    tests(ctx, &mut server, tally)
+}
+
 /// Runs `tests` on the server of a part.
 pub(super) fn run(
     ctx: &Ctx,
@@ -44,13 +57,13 @@ pub(super) fn run(
     tally: &mut Tally,
     tests: impl FnOnce(&Ctx, &mut Server, &mut Tally) -> Result<()>,
 ) -> Result<()> {
-    tests(ctx, &mut prepare(ctx, part)?, tally)
+    run_adapted(ctx, part, tally, |_| Ok(()), tests)
 }
 
 fn prepare(ctx: &Ctx, part: &Part) -> Result<Server> {
     let (app, level, cpus) = (ctx.repo.app(&part.app)?, part.level()?.clone(), part.cpus);
     let mut plan = run::plan(ctx, &app, &level, None)?;
-    plan.name = format!("test-{}-{}-smp{cpus}", app.name, level.name);
+    plan.name = part.machine_name();
     plan.cpus = cpus;
     let guest = *app.guest.ports.first().with_context(|| format!("application `{}` has no port", app.name))?;
     let port = net::free_port()?;
@@ -104,7 +117,7 @@ impl Server {
 }
 
 /// Success when the application in the machine says that it runs as its level is to.
-pub(super) fn privilege(level: &Level, vm: &Vm) -> Result<String> {
+pub fn privilege(level: &Level, vm: &Vm) -> Result<String> {
     let banner = vm.banners().first().context("no `ukl: level=… cpl=…` line")?;
     match smoke::mismatch(level, banner) {
         None => Ok(format!("level {} and CPL {} with what the level is to have", banner.level, banner.cpl)),

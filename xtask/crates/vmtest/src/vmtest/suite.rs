@@ -63,6 +63,8 @@ pub enum Quick {
     /// The default level with the fewest CPUs; of a suite without levels everything.
     Smallest,
     Nothing,
+    /// Of the default level with the most CPUs, the tests whose names end like this.
+    TheseOnMostCpus(fn(&str) -> bool),
     /// The tests whose names end like this.
     These(fn(&str) -> bool),
 }
@@ -94,6 +96,11 @@ impl Part {
         format!("{}{name}", self.prefix)
     }
 
+    /// A name for its machine: `test-byb-smp1-redis`.
+    pub fn machine_name(&self) -> String {
+        format!("test-{}", self.prefix.trim_end_matches('/').replace('/', "-"))
+    }
+
     /// The first word of its names.
     pub fn group(&self) -> &str {
         self.prefix.split('/').next().unwrap_or_default()
@@ -115,7 +122,8 @@ impl Suite {
     /// Every part of the suite in this checkout, with the names of its tests.
     pub fn parts(&self, repo: &Repo) -> Result<Vec<Part>> {
         let levels = repo.levels()?;
-        let fewest = self.machines.iter().map(|machines| machines.cpus).min().unwrap_or_default();
+        let cpus = || self.machines.iter().map(|machines| machines.cpus);
+        let (fewest, most) = (cpus().min().unwrap_or_default(), cpus().max().unwrap_or_default());
         let mut parts = Vec::new();
         for machines in self.machines {
             let chosen: Vec<Option<Level>> =
@@ -136,9 +144,10 @@ impl Suite {
                     };
                     let tests = (self.tests)(repo, &part)
                         .with_context(|| format!("listing the tests of the suite `{}`", self.name))?;
-                    let small = level.as_ref().is_none_or(|level| level.name == DEFAULT_LEVEL) && part.cpus == fewest;
+                    let default = level.as_ref().is_none_or(|level| level.name == DEFAULT_LEVEL);
                     let quick = tests.iter().filter(|test| match self.quick {
-                        Quick::Smallest => small,
+                        Quick::Smallest => default && part.cpus == fewest,
+                        Quick::TheseOnMostCpus(keeps) => default && part.cpus == most && keeps(test),
                         Quick::Nothing => false,
                         Quick::These(keeps) => keeps(test),
                     });
