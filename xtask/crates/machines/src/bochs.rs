@@ -1,11 +1,10 @@
 //! Machines in Bochs, which is no relative of QEMU: other processor models, and another reading of the manuals.
 
 mod relay;
-mod root;
 
+use crate::debian::{LIBRARIES, Root};
 use anyhow::{Context, Result, ensure};
 use fs_err as fs;
-use root::Root;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,6 +12,7 @@ use std::process::Command;
 use std::sync::Arc;
 use ukl_guest::cpio::Archive;
 use ukl_host::failure::Failure;
+use ukl_host::process;
 use ukl_repo::config;
 use ukl_repo::ctx::Ctx;
 use ukl_repo::repo::{Repo, nearest};
@@ -109,14 +109,20 @@ impl Bochs {
         fs::write(tree.join("initramfs"), [fs::read(&machine.initramfs)?, first.finish()].concat())?;
         let words = command_line(machine, &self.model.append);
         fs::write(tree.join("isolinux.cfg"), format!("default /kernel initrd=/initramfs {words}\nprompt 0\n"))?;
-        self.root.make_disc(&tree, &folder.join("disc.iso"))?;
+        let mut xorriso = self.root.program("usr/bin/xorriso");
+        xorriso.args(["-as", "mkisofs", "-quiet", "-b", "isolinux.bin", "-c", "boot.cat", "-no-emul-boot"]);
+        xorriso.args(["-boot-load-size", "4", "-boot-info-table", "-o"]).arg(folder.join("disc.iso")).arg(&tree);
+        let output = process::die_with_parent(&mut xorriso).output().context("starting xorriso")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "`{}` ended with {}: {said}", process::display(&xorriso), output.status);
         Ok(fs::remove_dir_all(&tree)?)
     }
 
     /// Bochs' own file. `port` is where the second serial port connects to.
     fn settings_file(&self, machine: &Machine, folder: &Path, port: u16) -> Result<String> {
         let console = machine.console.as_ref().context("a machine in Bochs has a console")?;
-        let (bios, vga) = self.root.firmware();
+        let firmware = |name: &str| self.root.file("usr/share/bochs").join(name);
+        let (bios, vga) = (firmware("BIOS-bochs-latest"), firmware("VGABIOS-lgpl-latest"));
         let [disc, console, bios, vga] =
             [&folder.join("disc.iso"), console, &bios, &vga].map(|path| path.display().to_string());
         Ok(format!(
@@ -159,7 +165,11 @@ impl Emulator for Bochs {
         let port = relay::start(shell, control)?;
         let file = place.file("bochsrc");
         fs::write(&file, self.settings_file(machine, place.folder(), port)?)?;
-        Ok(self.root.bochs(&file))
+        let mut bochs = self.root.program("usr/bin/bochs-bin");
+        bochs.arg("-q").arg("-f").arg(file);
+        bochs.env("LTDL_LIBRARY_PATH", self.root.file(LIBRARIES).join("bochs/plugins"));
+        bochs.env("BXSHARE", self.root.file("usr/share/bochs"));
+        Ok(bochs)
     }
 }
 

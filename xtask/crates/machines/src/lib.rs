@@ -2,5 +2,6 @@
 
 pub mod bochs;
 pub mod boot;
+mod debian;
 pub mod nested;
 pub mod suites;

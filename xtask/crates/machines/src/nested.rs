@@ -2,6 +2,7 @@
 
 mod archive;
 
+use crate::debian::Root;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::process::Command;
 use std::sync::Arc;
 use ukl_guest::cpio::Archive;
 use ukl_host::process;
-use ukl_repo::config::{self, Source};
+use ukl_repo::config;
 use ukl_repo::ctx::Ctx;
 use ukl_vm::qemu::{self, Accelerator, Channel, Machine, Network, Q35, Shape};
 use ukl_vm::vm::emulator::{Emulator, Place};
@@ -17,6 +18,8 @@ use ukl_vm::vm::{Plan, accelerator, clock};
 
 /// Below the top folder.
 const SETTINGS: &str = "machines/nested.toml";
+/// Below the root of the packages, and of the host.
+const PROGRAM: &str = "usr/bin/qemu-system-x86_64";
 /// What the host's first process runs.
 const MACHINE: &str = "run/machine";
 /// In the host: the machine's files, its console, and its network.
@@ -29,23 +32,20 @@ const INTERFACE: &str = "tap0";
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
+    /// The Debian release with the packages.
+    suite: String,
+    packages: Vec<String>,
     processor: String,
+    cpus: u32,
     memory_mib: u32,
     patience: u32,
     modules: Vec<String>,
     firmware: Vec<String>,
-    kernel: Source,
-    busybox: Source,
 }
 
 impl Settings {
     fn read(ctx: &Ctx) -> Result<Self> {
-        config::load(&ctx.repo.root.join(SETTINGS), |settings: Settings| {
-            for package in [&settings.kernel, &settings.busybox] {
-                package.validate_package()?;
-            }
-            Ok(settings)
-        })
+        config::read(&ctx.repo.root.join(SETTINGS))
     }
 }
 
@@ -53,6 +53,7 @@ impl Settings {
 #[derive(Debug)]
 pub struct Nested {
     settings: Settings,
+    root: Root,
     /// Debian's.
     kernel: PathBuf,
     /// Everything that is the same for each machine.
@@ -63,8 +64,10 @@ impl Nested {
     /// The host; what is missing of it is fetched and made.
     pub fn prepare(ctx: &Ctx) -> Result<Arc<Self>> {
         let settings = Settings::read(ctx)?;
-        let (kernel, initramfs) = archive::host(ctx, &settings)?;
-        Ok(Arc::new(Nested { settings, kernel, initramfs }))
+        let root = Root::prepare(ctx, &settings.suite, &settings.packages)?;
+        let kernel = root.only_entry("boot", "vmlinuz-")?;
+        let initramfs = archive::host(ctx, &settings, &root, &kernel)?;
+        Ok(Arc::new(Nested { settings, root, kernel, initramfs }))
     }
 
     /// The emulated host around `machine`.
@@ -77,11 +80,10 @@ impl Nested {
         Ok(Machine {
             kernel: self.kernel.clone(),
             initramfs,
-            accelerator: Accelerator::Tcg,
+            accelerator: Accelerator::TcgParallel,
             processor: Some(self.settings.processor.clone()),
             memory_mib: machine.memory_mib + self.settings.memory_mib,
-            // With two, QEMU 7.2 mixes up what it remembers of the translations of each, and the machine in it panics.
-            cpus: 1,
+            cpus: self.settings.cpus,
             // Its console is for whoever looks for the reason of a failure, and no file of its own.
             console: None,
             append: [&clock::known_rate(), "pti=off mitigations=off quiet ipv6.disable=1"].map(str::to_owned).to_vec(),
@@ -115,7 +117,7 @@ fn inner(machine: &Machine) -> Result<Machine> {
 fn script(inner: &Machine) -> String {
     let words = qemu::arguments(inner);
     let words: String = words.iter().map(|word| format!(" {}", process::quoted(word))).collect();
-    format!("{} -L /{}{words}\n", qemu::PROGRAM, archive::FIRMWARE)
+    format!("/{PROGRAM} -L /{}{words}\n", archive::FIRMWARE)
 }
 
 impl Emulator for Nested {
@@ -135,7 +137,10 @@ impl Emulator for Nested {
         // The kernel unpacks one archive after the other.
         archive.extend(run_archive(machine, &script(&inner(machine)?))?);
         fs_err::write(&initramfs, archive)?;
-        let mut command = Command::new(qemu::PROGRAM);
+        let mut command = self.root.program(PROGRAM);
+        for folder in archive::FIRMWARE_FOLDERS {
+            command.arg("-L").arg(self.root.file(folder));
+        }
         command.args(qemu::arguments(&outer));
         // ttyS0 is the host's own console, ttyS1 the machine's.
         command.args(["-chardev", "stdio,id=host,signal=off", "-serial", "chardev:host", "-chardev"]);
@@ -159,7 +164,7 @@ fn run_archive(machine: &Machine, script: &str) -> Result<Vec<u8>> {
 pub fn kvm(ctx: &Ctx, plan: &Plan) -> Result<Option<Arc<dyn Emulator>>> {
     match accelerator(ctx, plan)? {
         Accelerator::Kvm => Ok(None),
-        Accelerator::Tcg | Accelerator::TcgCounting => Ok(Some(Nested::prepare(ctx)?)),
+        Accelerator::Tcg | Accelerator::TcgParallel | Accelerator::TcgCounting => Ok(Some(Nested::prepare(ctx)?)),
     }
 }
 
@@ -206,10 +211,11 @@ mod tests {
     fn the_host_has_the_machines_disk_network_and_consoles() {
         let ctx = Ctx::new(ukl_repo::ctx::Install::Never, None).unwrap();
         let settings = Settings::read(&ctx).unwrap();
-        let nested = Nested { settings, kernel: "/h/vmlinuz".into(), initramfs: "/h/initramfs".into() };
+        let root = Root::at("/r");
+        let nested = Nested { settings, root, kernel: "/h/vmlinuz".into(), initramfs: "/h/initramfs".into() };
         let words = qemu::arguments(&nested.outer(&machine(), "/s/initramfs".into()).unwrap()).join(" ");
         for expected in [
-            "-cpu max,+svm,+npt -m 1536 -smp 1",
+            "-cpu max,+svm,+npt -m 1536 -smp 2",
             "stream,id=net0",
             "path=/s/shell",
             "file=/d/data.img",

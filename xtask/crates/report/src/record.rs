@@ -75,7 +75,7 @@ impl From<qemu::Accelerator> for Accelerator {
     fn from(accelerator: qemu::Accelerator) -> Self {
         match accelerator {
             qemu::Accelerator::Kvm => Accelerator::Kvm,
-            qemu::Accelerator::Tcg => Accelerator::Tcg,
+            qemu::Accelerator::Tcg | qemu::Accelerator::TcgParallel => Accelerator::Tcg,
             qemu::Accelerator::TcgCounting => Accelerator::TcgCounting,
         }
     }

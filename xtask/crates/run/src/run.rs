@@ -181,7 +181,7 @@ fn application(ctx: &Ctx, args: &Args) -> Result<App> {
 fn announce(app: &App, level: &Level, plan: &Plan, vm: &Vm) {
     let accelerator = match vm.accelerator {
         Accelerator::Kvm => "KVM",
-        Accelerator::Tcg | Accelerator::TcgCounting => "emulation (TCG)",
+        Accelerator::Tcg | Accelerator::TcgParallel | Accelerator::TcgCounting => "emulation (TCG)",
     };
     eprintln!(
         "booting {} at level {} on {} CPU(s), {} MiB, {accelerator}; console: {}",

@@ -8,6 +8,8 @@ pub enum Accelerator {
     Kvm,
     /// Emulation on one host thread: QEMU 7.2's multi-threaded one breaks when one CPU patches the text of another.
     Tcg,
+    /// Emulation on a host thread for each CPU, for a newer QEMU.
+    TcgParallel,
     /// Emulation in which each instruction advances the clock by one nanosecond; one CPU only.
     TcgCounting,
 }
@@ -124,6 +126,7 @@ pub fn arguments(machine: &Machine) -> Vec<String> {
             words.add(match machine.accelerator {
                 Accelerator::Kvm => "-accel kvm -cpu",
                 Accelerator::Tcg => "-accel tcg,thread=single -cpu",
+                Accelerator::TcgParallel => "-accel tcg,thread=multi -cpu",
                 Accelerator::TcgCounting => "-accel tcg,thread=single -icount shift=0,sleep=off -cpu",
             });
             // Of a host, all that it has: an invariant TSC is hidden from machines that may move.
