@@ -14,7 +14,7 @@ use xshell::{Shell, cmd};
 /// Where the host's QEMU looks for firmware, below its root.
 pub(super) const FIRMWARE: &str = "usr/share/qemu";
 /// Where packages have it.
-pub(super) const FIRMWARE_FOLDERS: [&str; 2] = ["usr/share/qemu", "usr/share/seabios"];
+pub(super) const FIRMWARE_FOLDERS: [&str; 3] = ["usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu"];
 /// Below the top folder of the checkout: the host's first process.
 const INIT: &str = "machines/nested/init";
 /// Where a program of Debian looks for the loader.
