@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,7 +18,8 @@
 #define SYS_pidfd_open 434
 #endif
 
-/* Wall-clock limit of one test: a hang is a failure, not a stuck guest. Generous because emulation is slow. */
+/* Wall-clock limit of one test: a hang is a failure, not a stuck guest. Generous because emulation is slow. PATIENCE in the
+ * environment multiplies it, for machines that are slower still. */
 #define DEADLINE_MS 30000
 
 extern const struct test program_tests[], exec_tests[], stack_tests[], fault_tests[], recover_tests[], signal_tests[],
@@ -38,6 +40,14 @@ static const struct test *const groups[] = {
 
 #define GROUPS (sizeof groups / sizeof groups[0])
 
+static int deadline_ms(void)
+{
+	const char *patience = getenv("PATIENCE");
+	int factor = patience ? atoi(patience) : 1;
+
+	return DEADLINE_MS * (factor > 0 && factor < 1000 ? factor : 1);
+}
+
 /* A grandchild (so that wait() in a test never meets it) watches this process through a pidfd. When the process ends it
  * kills what is left of the test's process group; when the deadline passes it says so and kills everything. */
 static void start_watchdog(const char *name)
@@ -52,9 +62,9 @@ static void start_watchdog(const char *name)
 		if (fork() == 0) {
 			setsid();
 			struct pollfd end = { .fd = end_fd, .events = POLLIN };
-			int woken = poll(&end, 1, DEADLINE_MS);
+			int limit_ms = deadline_ms(), woken = poll(&end, 1, limit_ms);
 			if (woken == 0)
-				printf("compared: DIFFERS: %s did not end within %d ms, killed\n", name, DEADLINE_MS);
+				printf("compared: DIFFERS: %s did not end within %d ms, killed\n", name, limit_ms);
 			fflush(stdout);
 			kill(-watched, SIGKILL);
 		}

@@ -361,14 +361,10 @@ mod tests {
 
     #[test]
     fn inside_of_another_machine_consoles_are_its_terminals_and_the_network_its_interface() {
-        let terminals = Q35 {
-            disk: None,
-            shell: Channel::Terminal("/dev/hvc0".into()),
-            control: Channel::Terminal("/dev/hvc1".into()),
-            ..q35()
-        };
-        let inner = Machine { network: Network::Tap("tap0".to_owned()), ..machine(terminals) };
-        let words = arguments(&Machine { accelerator: Accelerator::Kvm, ..inner }).join(" ");
+        let [shell, control] = ["/dev/hvc0", "/dev/hvc1"].map(|path| Channel::Terminal(path.into()));
+        let inner = machine(Q35 { disk: None, shell, control, ..q35() });
+        let (network, accelerator) = (Network::Tap("tap0".to_owned()), Accelerator::Kvm);
+        let words = arguments(&Machine { network, accelerator, ..inner }).join(" ");
         for expected in [
             "-accel kvm -cpu host",
             "-netdev tap,id=net0,ifname=tap0,script=no,downscript=no -device virtio-net-pci,netdev=net0",

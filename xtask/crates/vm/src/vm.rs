@@ -166,6 +166,11 @@ impl Vm {
         deadline * self.patience
     }
 
+    /// By how much its deadlines are longer, for those that the guest itself keeps.
+    pub fn patience(&self) -> u32 {
+        self.patience
+    }
+
     /// What the guest has told, oldest first.
     pub fn marks(&self) -> &[Mark] {
         &self.heard.marks

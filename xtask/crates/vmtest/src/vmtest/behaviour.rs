@@ -1,5 +1,6 @@
 //! Runs the tests of apps/behaviour inside one machine, each as a process of its own.
 
+use super::server::succeed;
 use super::suite::{Apps, Machines, Part, Quick, Suite, When};
 use super::tally::Tally;
 use anyhow::{Context, Result, bail, ensure};
@@ -101,6 +102,7 @@ pub fn boot_and_run(
     let mut vm = Vm::boot(ctx, &plan)?;
     vm.wait_ready(run::READY_DEADLINE)?;
     let mut shell = vm.shell()?;
+    succeed(&mut shell, &format!("export PATIENCE={}", vm.patience()))?;
     let list = shell.run(&format!("{program} --list"), TEST_DEADLINE)?;
     ensure!(list.status == 0 && !list.text.is_empty(), "`{program} --list` printed {:?}", list.text);
     for name in list.text.lines() {
