@@ -34,6 +34,7 @@ let
             "apps"
             "guest"
             "kernel"
+            "machines"
           ]}";
         };
         meta = ukl.meta description;
