@@ -8,7 +8,7 @@ use fs_err as fs;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use ukl_guest::cpio::Archive;
 use ukl_host::failure::Failure;
@@ -150,6 +150,11 @@ impl Emulator for Bochs {
 
     fn patience(&self) -> u32 {
         self.settings.patience
+    }
+
+    /// The end of the guest is a panic of Bochs' own, and there is no other status for it.
+    fn is_power_off(&self, status: ExitStatus) -> bool {
+        status.code() == Some(1)
     }
 
     fn command(&self, machine: &Machine, place: &Place) -> Result<Command> {

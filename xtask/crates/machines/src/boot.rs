@@ -78,7 +78,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
         kernel: args.kernel,
         initramfs: args.initramfs,
         accelerator: Some(ukl_vm::qemu::Accelerator::Tcg),
-        emulator,
+        emulator: emulator.clone(),
         processor: None,
         counter: None,
         memory_mib: args.memory_mib,
@@ -98,7 +98,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Result<()> {
                 terminal::out_bytes(&[line.bytes(), b"\n"].concat());
             }
             Event::End(status) => {
-                ensure!(status.success(), "QEMU ended with {status}");
+                let off = emulator.as_ref().map_or(status.success(), |emulator| emulator.is_power_off(status));
+                ensure!(off, "{}", vm.ending(status));
                 return Ok(());
             }
             Event::Interrupt => return Ok(()),

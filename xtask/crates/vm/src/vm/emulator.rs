@@ -5,7 +5,7 @@ use crate::vm::place::HostFiles;
 use anyhow::Result;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 /// Runs machines. The guest's console must come out in the file that the machine names, and the shell must be behind the
 /// machine's socket; so whatever drives a machine drives it here, too.
@@ -15,6 +15,11 @@ pub trait Emulator: Debug + Send + Sync {
 
     /// By how much each deadline is longer than on QEMU's own emulation.
     fn patience(&self) -> u32;
+
+    /// Whether this is the status of a machine that switched itself off.
+    fn is_power_off(&self, status: ExitStatus) -> bool {
+        status.success()
+    }
 
     /// The command that runs `machine` to its end. What is needed for it goes to a folder that lives as long as the machine.
     /// What the command prints is kept beside the console's log.
