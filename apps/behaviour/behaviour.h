@@ -60,6 +60,8 @@ void send_byte(int fd, char byte);
 
 /* ---- clock.c ---- */
 long now_ms(void);
+/* By how much this machine is slower than most: PATIENCE in the environment, else 1. */
+int patience(void);
 void sleep_ms(long ms);
 /* Computes without any system call for at least this long in CPU time of the process. */
 void spin_ms(long ms);
