@@ -5,6 +5,7 @@
 
 mod forge;
 mod identity;
+mod mov_ss;
 mod open;
 mod outcome;
 mod restrict;
@@ -59,6 +60,14 @@ enum Attempt {
         #[arg(long)]
         harmless: bool,
     },
+    /// Make a 32-bit SYSCALL behind a MOV SS that a data breakpoint watches.
+    MovSs {
+        #[arg(long, value_enum)]
+        gs: mov_ss::Gs,
+        /// The same without the breakpoint, which has to work.
+        #[arg(long)]
+        harmless: bool,
+    },
     /// Open a file for writing.
     Open { path: PathBuf },
     /// Read what tells where the kernel lies.
@@ -105,6 +114,7 @@ fn attempt(cli: Cli) -> anyhow::Result<Outcome> {
         Attempt::Start { way, command } => start::attempt(way, &command),
         Attempt::Touch { way, pid } => touch::attempt(way, nix::unistd::Pid::from_raw(pid)),
         Attempt::Forge { way, target, harmless } => forge::attempt(way, target, harmless),
+        Attempt::MovSs { gs, harmless } => mov_ss::attempt(gs, harmless),
         Attempt::Open { path } => open::for_writing(&path),
         Attempt::Learn { what } => open::learn(what),
         Attempt::Descriptors { pid, limit } => touch::descriptors(nix::unistd::Pid::from_raw(pid), limit),

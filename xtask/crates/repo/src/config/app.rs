@@ -107,6 +107,8 @@ pub enum Ready {
     Exit,
 }
 
+/// How long the names of all may be together; around them, a file's name has to hold a level and a hash.
+const TITLE_BYTES: usize = 120;
 /// How many machines may be on one network: each has a cable to each of the others.
 const PARTIES: std::ops::RangeInclusive<u32> = 2..=8;
 
@@ -230,9 +232,10 @@ impl App {
         std::iter::once(self).chain(&self.beside)
     }
 
-    /// The names of all, as they stand in file names: `redis+memcached`.
+    /// The names of all, as they stand in file names: `redis+memcached`. Of more than fit one, the first and how many others.
     pub fn title(&self) -> String {
-        self.all().map(|app| app.name.as_str()).collect::<Vec<_>>().join("+")
+        let title = self.all().map(|app| app.name.as_str()).collect::<Vec<_>>().join("+");
+        if title.len() <= TITLE_BYTES { title } else { format!("{}+{}-others", self.name, self.beside.len()) }
     }
 
     /// The application's name as a program: the file name of what its build makes.
@@ -323,6 +326,15 @@ mod tests {
         let error = app(&HELLO.replace("\"exit\"", "{ tcp = 6379 }")).unwrap_err();
         insta::assert_snapshot!(error, @"`guest.ready` waits for port 6379, which `guest.ports` does not forward");
         app(&HELLO.replace("ready = \"exit\"", "ports = [6379]\nready = { tcp = 6379 }")).unwrap();
+    }
+
+    #[test]
+    fn the_names_of_many_fit_the_name_of_a_file() {
+        let named = |name: &str| App { name: name.to_owned(), ..app(HELLO).unwrap() };
+        let two = named("redis").with_beside(vec![named("memcached")]).unwrap();
+        assert_eq!(two.title(), "redis+memcached");
+        let many = (0..40).map(|at| named(&format!("application-{at}"))).collect();
+        assert_eq!(named("redis").with_beside(many).unwrap().title(), "redis+40-others");
     }
 
     #[test]

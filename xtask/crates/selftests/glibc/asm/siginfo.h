@@ -1,0 +1,2 @@
+/* musl declares the same. */
+#include <signal.h>

@@ -1,0 +1,3 @@
+/* With struct timespec. */
+#include <time.h>
+#include_next <linux/errqueue.h>

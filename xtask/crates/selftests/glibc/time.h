@@ -1,0 +1,3 @@
+/* With struct timeval. */
+#include_next <time.h>
+#include <sys/time.h>

@@ -1,0 +1,144 @@
+//! What a selftest says of itself: by its exit status, and by lines of TAP.
+
+use regex::Regex;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// The exit status of a test that cannot run here (`KSFT_SKIP` of tools/testing/selftests/kselftest.h).
+const SKIP: i32 = 4;
+
+/// What became of a test or of one of its cases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Passed,
+    Skipped,
+    /// With what there is to say of it.
+    Failed(String),
+    /// It was not run in ring 0, because the audit refuses the program: its first reason.
+    Refused(String),
+    /// The program ended before it came to this case.
+    Missing,
+}
+
+impl Outcome {
+    pub(crate) fn passed(&self) -> bool {
+        *self == Outcome::Passed
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Outcome::Passed => f.write_str("passed"),
+            Outcome::Skipped => f.write_str("skipped"),
+            Outcome::Failed(why) => write!(f, "failed ({why})"),
+            Outcome::Refused(why) => write!(f, "refused ({why})"),
+            Outcome::Missing => f.write_str("not reached"),
+        }
+    }
+}
+
+/// What became of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Results {
+    /// Of the program as a whole.
+    pub program: Outcome,
+    /// Of its cases, in their order, each with its name. Empty when it reports none.
+    pub cases: Vec<(String, Outcome)>,
+    /// The end of what it printed.
+    pub said: String,
+    /// What the kernel complained of meanwhile.
+    pub complaint: Option<String>,
+}
+
+impl Results {
+    /// A program that came to no result of its own.
+    pub(crate) fn only(program: Outcome) -> Self {
+        Results { program, cases: vec![], said: String::new(), complaint: None }
+    }
+
+    /// Whether the program ended as its cases say.
+    pub(crate) fn ends_as_its_cases(&self) -> bool {
+        let failed = self.cases.iter().any(|(_, outcome)| !matches!(outcome, Outcome::Passed | Outcome::Skipped));
+        matches!(&self.program, Outcome::Failed(_)) == failed
+    }
+}
+
+/// What an exit status says.
+pub(crate) fn of_status(status: i32) -> Outcome {
+    match status {
+        0 => Outcome::Passed,
+        SKIP => Outcome::Skipped,
+        129.. => Outcome::Failed(format!("signal {}", status - 128)),
+        _ => Outcome::Failed(format!("status {status}")),
+    }
+}
+
+/// The cases among the lines that a program printed: `ok 1 name`, `not ok 2 name # SKIP reason`.
+pub(crate) fn cases(text: &str) -> Vec<(String, Outcome)> {
+    static CASE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^(not )?ok \d+\s*(?:- )?([^#]*?)\s*(?:# *([A-Za-z]*)(.*))?$").expect("valid"));
+    let mut seen = BTreeMap::new();
+    let mut cases = Vec::new();
+    for found in text.lines().filter_map(|line| CASE.captures(line.trim_end())) {
+        let remark = found.get(3).map_or("", |word| word.as_str()).to_uppercase();
+        let outcome = match (found.get(1).is_some(), remark.as_str()) {
+            (_, "SKIP" | "XFAIL" | "TODO") => Outcome::Skipped,
+            (false, _) => Outcome::Passed,
+            (true, _) => Outcome::Failed("not ok".to_owned()),
+        };
+        let name = match found[2].trim() {
+            "" => found.get(4).map_or("", |rest| rest.as_str()).trim(),
+            name => name,
+        };
+        let name = constant(name);
+        let count = seen.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
+        cases.push((if *count == 1 { name } else { format!("{name} ({count})") }, outcome));
+    }
+    cases
+}
+
+/// A name without what is another in each run: addresses, numbers of processes, times.
+fn constant(name: &str) -> String {
+    static VARIABLE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"0x[0-9a-fA-F]+|\d{4,}").expect("valid"));
+    VARIABLE.replace_all(name, "N").into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_says_what_became_of_a_test() {
+        assert_eq!(of_status(0), Outcome::Passed);
+        assert_eq!(of_status(4), Outcome::Skipped);
+        assert_eq!(of_status(1), Outcome::Failed("status 1".to_owned()));
+        assert_eq!(of_status(139), Outcome::Failed("signal 11".to_owned()));
+    }
+
+    #[test]
+    fn cases_are_read_from_tap() {
+        let text = "TAP version 13\n1..5\n#  RUN           global.kcmp ...\nok 1 global.kcmp\nnot ok 2 - of pid 12345\n\
+                    ok 3 # SKIP no swap\nok 4 x # XFAIL known\n  ok 5 indented\nok 5 x\n# Totals: pass:1\n";
+        let shown: String = cases(text).iter().map(|(name, outcome)| format!("{name}: {outcome}\n")).collect();
+        insta::assert_snapshot!(shown, @r"
+        global.kcmp: passed
+        of pid N: failed (not ok)
+        no swap: skipped
+        x: skipped
+        x (2): passed
+        ");
+    }
+
+    #[test]
+    fn an_end_that_no_case_explains_is_seen() {
+        let results = |program: i32, cases: &[(&str, Outcome)]| {
+            let cases = cases.iter().map(|(name, outcome)| ((*name).to_owned(), outcome.clone())).collect();
+            Results { program: of_status(program), cases, said: String::new(), complaint: None }
+        };
+        assert!(results(0, &[("a", Outcome::Passed)]).ends_as_its_cases());
+        assert!(results(1, &[("a", Outcome::Failed("not ok".to_owned()))]).ends_as_its_cases());
+        assert!(!results(139, &[("a", Outcome::Passed)]).ends_as_its_cases());
+        assert!(!results(0, &[("a", Outcome::Failed("not ok".to_owned()))]).ends_as_its_cases());
+    }
+}
