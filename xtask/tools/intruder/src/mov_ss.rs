@@ -116,11 +116,11 @@ fn enter(page: u32) -> ! {
     // SAFETY: nothing comes back from it; that is what is tested. 32-bit code reads through DS, which is empty before.
     unsafe {
         asm!(
-            "mov ds, {data:x}",
+            "mov ds, cx",
             "mov eax, 20",
-            "jmp fword ptr [{pointer}]",
-            data = in(reg) u64::from(USER_DS),
-            pointer = in(reg) pointer.as_ptr(),
+            "jmp fword ptr [rdx]",
+            in("ecx") u32::from(USER_DS),
+            in("rdx") pointer.as_ptr(),
             options(noreturn)
         )
     }
