@@ -139,7 +139,7 @@ fn one(at: &mut Machine, collection: &Collection, program: &Program, place: &Pla
 /// The command in the guest: in a folder of its own, with the lines of cases first and then the end of all it printed.
 fn command(path: &str, arguments: &str, deadline_s: u32) -> String {
     format!(
-        "mkdir -p /tmp/test; cd /tmp/test; timeout -s KILL {deadline_s} {path} {arguments} >/tmp/output 2>&1 </dev/null; \
+        "mkdir -p /mnt /tmp/test; cd /tmp/test; timeout -s KILL {deadline_s} {path} {arguments} >/tmp/output 2>&1 </dev/null; \
          status=$?; cd /; rm -rf /tmp/test; grep -aE '^(not )?ok [0-9]' /tmp/output; echo {MIDDLE}; \
          tail -c 1500 /tmp/output | tr -cd '\\011\\012\\040-\\176'; rm -f /tmp/output; (exit $status)"
     )

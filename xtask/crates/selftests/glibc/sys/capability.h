@@ -4,26 +4,33 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 typedef int cap_value_t;
 typedef enum { CAP_EFFECTIVE, CAP_PERMITTED, CAP_INHERITABLE } cap_flag_t;
 typedef enum { CAP_CLEAR, CAP_SET } cap_flag_value_t;
-/* The two words of each set, in the order of cap_flag_t. */
-typedef struct ukl_capabilities { unsigned int words[2][3]; } *cap_t;
+/* The two words of each set, in the order of cap_flag_t, behind the header, where a test looks for them in libcap's. */
+typedef struct ukl_capabilities {
+	struct __user_cap_header_struct header;
+	unsigned int words[2][3];
+} *cap_t;
 
 static inline cap_t cap_init(void)
 {
-	return calloc(1, sizeof(struct ukl_capabilities));
+	cap_t caps = calloc(1, sizeof(struct ukl_capabilities));
+
+	if (caps)
+		caps->header.version = _LINUX_CAPABILITY_VERSION_3;
+	return caps;
 }
 
 static inline cap_t cap_get_proc(void)
 {
-	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	cap_t caps = cap_init();
 
-	if (caps && syscall(SYS_capget, &header, caps->words) != 0) {
+	if (caps && syscall(SYS_capget, &caps->header, caps->words) != 0) {
 		free(caps);
 		return NULL;
 	}
@@ -32,9 +39,7 @@ static inline cap_t cap_get_proc(void)
 
 static inline int cap_set_proc(cap_t caps)
 {
-	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-
-	return syscall(SYS_capset, &header, caps->words);
+	return syscall(SYS_capset, &caps->header, caps->words);
 }
 
 static inline int cap_set_flag(cap_t caps, cap_flag_t set, int count, const cap_value_t *values,
@@ -56,7 +61,7 @@ static inline int cap_get_flag(cap_t caps, cap_value_t value, cap_flag_t set, ca
 
 static inline int cap_clear(cap_t caps)
 {
-	*caps = (struct ukl_capabilities){ 0 };
+	memset(caps->words, 0, sizeof(caps->words));
 	return 0;
 }
 
