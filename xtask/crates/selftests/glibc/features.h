@@ -6,6 +6,9 @@
 #define __GLIBC_PREREQ(major, minor) 0
 #define __GNUC_PREREQ(major, minor) 1
 #define __fsword_t long
+#ifndef __always_inline
+#define __always_inline inline __attribute__((__always_inline__))
+#endif
 #ifndef __ASSEMBLER__
 #include <linux/types.h>
 typedef unsigned int uint;

@@ -190,7 +190,8 @@ impl Built {
             );
         }
         let differing = settings.differences.iter().flat_map(|difference| &difference.tests);
-        let patterns = settings.unbuilt.iter().chain(&settings.left_out).flat_map(|exception| &exception.tests);
+        let exceptions = settings.unbuilt.iter().chain(&settings.left_out).chain(&settings.fails_at_linux);
+        let patterns = exceptions.flat_map(|exception| &exception.tests);
         for pattern in patterns.chain(differing).chain(settings.arguments.keys()) {
             let pattern = pattern.split(": ").next().unwrap_or_default();
             ensure!(

@@ -42,6 +42,9 @@ pub(crate) struct Settings {
     /// Programs that are built and not run.
     #[serde(default)]
     pub left_out: Vec<Exception>,
+    /// What fails at level `linux`, so that nothing is compared with it. One that passes fails.
+    #[serde(default)]
+    pub fails_at_linux: Vec<Exception>,
     /// Results that differ from those at level `linux`. One that does not fails.
     #[serde(default, rename = "difference")]
     pub differences: Vec<Difference>,
@@ -71,7 +74,7 @@ pub(crate) struct Folder {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Exception {
-    /// `folder/program`; `*` at the end stands for the rest.
+    /// `folder/program`, of those that fail also `folder/program: case`; `*` at the end stands for the rest.
     pub tests: Vec<String>,
     pub reason: String,
 }
@@ -132,13 +135,14 @@ pub(crate) fn read(repo: &Repo, name: &str) -> Result<Collection> {
 impl Settings {
     fn validate(&self) -> Result<()> {
         ensure!(!self.folders.is_empty(), "there is no [[folder]]");
-        let reasons = self.unbuilt.iter().chain(&self.left_out).map(|exception| (&exception.tests, &exception.reason));
+        let exceptions = || self.unbuilt.iter().chain(&self.left_out).chain(&self.fails_at_linux);
+        let reasons = exceptions().map(|exception| (&exception.tests, &exception.reason));
         let reasons = reasons.chain(self.differences.iter().map(|difference| (&difference.tests, &difference.reason)));
         for (tests, reason) in reasons {
             ensure!(!tests.is_empty() && reason.len() > 10, "{tests:?} has the reason `{reason}`; both were expected");
         }
         let named = self.arguments.keys();
-        let named = named.chain(self.unbuilt.iter().chain(&self.left_out).flat_map(|exception| &exception.tests));
+        let named = named.chain(exceptions().flat_map(|exception| &exception.tests));
         let named = named.chain(self.differences.iter().flat_map(|difference| &difference.tests));
         for test in named {
             let known = self.folders.iter().any(|folder| test.starts_with(&format!("{}/", folder.path)));

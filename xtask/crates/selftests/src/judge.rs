@@ -91,10 +91,48 @@ pub(crate) struct Verdict {
     pub vain: Vec<String>,
 }
 
+impl Verdict {
+    fn count(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Passed => self.passed += 1,
+            Outcome::Skipped => self.skipped += 1,
+            Outcome::Failed(_) | Outcome::Refused(_) | Outcome::Missing => self.failed += 1,
+        }
+    }
+
+    fn explain(&mut self, pair: &Pair, patterns: &[&String]) {
+        if patterns.iter().any(|pattern| fits(pattern, &pair.name)) {
+            self.explained += 1;
+        } else {
+            self.unexplained.push(pair.clone());
+        }
+    }
+}
+
 impl Difference {
     fn is_about(&self, place: Place) -> bool {
         self.at.as_ref().map_or(place.linked, |places| places.iter().any(|name| name == place.name))
     }
+}
+
+/// Judges the reference: what fails has to have a reason, and what has one has to fail.
+pub(crate) fn judge_reference(collection: &Collection, reference: &Record) -> Verdict {
+    let pairs = pairs(reference, reference);
+    let patterns: Vec<_> = collection.settings.fails_at_linux.iter().flat_map(|known| &known.tests).collect();
+    let mut verdict = Verdict::default();
+    for pair in &pairs {
+        verdict.count(&pair.outcome);
+        if !matches!(pair.outcome, Outcome::Passed | Outcome::Skipped) {
+            verdict.explain(pair, &patterns);
+        }
+    }
+    let fails = |pattern: &str| {
+        pairs
+            .iter()
+            .any(|pair| matches!(pair.outcome, Outcome::Failed(_) | Outcome::Missing) && fits(pattern, &pair.name))
+    };
+    verdict.vain = patterns.into_iter().filter(|pattern| !fails(pattern)).cloned().collect();
+    verdict
 }
 
 /// Compares a record with the reference.
@@ -104,17 +142,9 @@ pub(crate) fn judge(collection: &Collection, place: Place, reference: &Record, r
     let patterns: Vec<_> = about.iter().flat_map(|known| &known.tests).collect();
     let mut verdict = Verdict::default();
     for pair in &pairs {
-        match &pair.outcome {
-            Outcome::Passed => verdict.passed += 1,
-            Outcome::Skipped => verdict.skipped += 1,
-            Outcome::Failed(_) | Outcome::Refused(_) | Outcome::Missing => verdict.failed += 1,
-        }
+        verdict.count(&pair.outcome);
         if pair.differs() {
-            if patterns.iter().any(|pattern| fits(pattern, &pair.name)) {
-                verdict.explained += 1;
-            } else {
-                verdict.unexplained.push(pair.clone());
-            }
+            verdict.explain(pair, &patterns);
         }
     }
     let vain = patterns.iter().filter(|pattern| !pairs.iter().any(|pair| pair.differs() && fits(pattern, &pair.name)));
@@ -185,6 +215,17 @@ mod tests {
             @r#"0 2 0, 0 explained, ["ptrace/a: the kernel is quiet: failed (BUG: x)"], vain []"#
         );
         assert!(judge(&collection(""), PROCESS, &loud, &loud).unexplained.is_empty());
+    }
+
+    #[test]
+    fn what_fails_at_linux_has_a_reason() {
+        let known = "[[fails_at_linux]]\ntests = ['ptrace/a', 'ptrace/b']\nreason = 'because it is so'";
+        let reference =
+            record(&[("ptrace/a", results(1, "")), ("ptrace/b", results(0, "")), ("ptrace/c", results(1, ""))]);
+        insta::assert_snapshot!(
+            shown(&judge_reference(&collection(known), &reference)),
+            @r#"1 2 0, 1 explained, ["ptrace/c: failed (status 1)"], vain ["ptrace/b"]"#
+        );
     }
 
     #[test]

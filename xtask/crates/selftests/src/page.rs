@@ -9,16 +9,27 @@ const WRITE: &str = "UKL_WRITE_DOCS";
 const BEGIN: &str = "<!-- written by `UKL_WRITE_DOCS=1 cargo test --package ukl-selftests page` -->\n\n";
 const END: &str = "\n<!-- end of the selftests -->";
 
-/// A row for each explanation.
+/// A row for each explanation: first the differences, then what there is nothing to compare with.
 fn table(repo: &Repo) -> String {
+    let names = collection::names(repo).unwrap();
+    let all: Vec<_> = names.iter().map(|name| collection::read(repo, name).unwrap().settings).collect();
     let mut table = "| tests | where | why |\n|---|---|---|\n".to_owned();
-    for name in collection::names(repo).unwrap() {
-        for Difference { tests, at, reason } in collection::read(repo, &name).unwrap().settings.differences {
-            let tests: Vec<_> = tests.iter().map(|test| format!("`{}`", test.replace('|', "\\|"))).collect();
-            let places = at.map_or("in ring 0".to_owned(), |at| {
-                at.iter().map(|place| format!("`{place}`")).collect::<Vec<_>>().join(", ")
-            });
-            table.push_str(&format!("| {} | {places} | {reason} |\n", tests.join(", ")));
+    let mut row = |tests: &[String], place: &str, reason: &str| {
+        let tests: Vec<_> = tests.iter().map(|test| format!("`{}`", test.replace('|', "\\|"))).collect();
+        table.push_str(&format!("| {} | {place} | {reason} |\n", tests.join(", ")));
+    };
+    for Difference { tests, at, reason } in all.iter().flat_map(|settings| &settings.differences) {
+        let places = at.iter().flatten().map(|place| format!("`{place}`")).collect::<Vec<_>>().join(", ");
+        row(tests, if places.is_empty() { "in ring 0" } else { &places }, reason);
+    }
+    for settings in &all {
+        let kinds = [
+            (&settings.fails_at_linux, "fails at `linux`"),
+            (&settings.left_out, "not run"),
+            (&settings.unbuilt, "not built"),
+        ];
+        for (exceptions, place) in kinds {
+            exceptions.iter().for_each(|exception| row(&exception.tests, place, &exception.reason));
         }
     }
     table

@@ -93,6 +93,9 @@ fn at(ctx: &Ctx, collection: &Collection, built: &build::Built, place: &Place, r
 }
 
 fn judge_at(collection: &Collection, place: &Place, reference: &Record, record: &Record) -> Verdict {
+    if place.name == REFERENCE_LEVEL {
+        return judge::judge_reference(collection, reference);
+    }
     judge::judge(collection, judge::Place { name: &place.name, linked: place.linked }, reference, record)
 }
 
@@ -113,14 +116,15 @@ fn held(
     let list: Vec<_> = unexplained.iter().map(|pair| format!("{} {}", pair.name, pair.outcome)).collect();
     ensure!(
         unexplained.is_empty(),
-        "{counts}; {} differ from linux without a reason in collections/{}.toml: {}; all are in {shown}",
+        "{counts}; {} {} without a reason in collections/{}.toml: {}; all are in {shown}",
         unexplained.len(),
+        if place.name == REFERENCE_LEVEL { "fail" } else { "differ from linux" },
         collection.name,
         list.join("; ")
     );
     ensure!(
         vain.is_empty(),
-        "{counts}; collections/{}.toml explains differences that did not occur: {}; all are in {shown}",
+        "{counts}; collections/{}.toml explains what did not occur: {}; all are in {shown}",
         collection.name,
         vain.join(", ")
     );
@@ -128,7 +132,10 @@ fn held(
     let again: Vec<_> = repeated.iter().map(String::as_str).collect();
     let again = if again.is_empty() { String::new() } else { format!("; at the second attempt: {}", again.join(", ")) };
     Ok(match place.name == REFERENCE_LEVEL {
-        true => format!("{counts} ({}): what the other places are compared with", collection.settings.summary),
+        true => format!(
+            "{counts} ({}), with what may fail: {explained} have a reason; the other places are compared with this",
+            collection.settings.summary
+        ),
         false => format!("{counts}, with those at linux: {explained} differ, each with its reason{again}"),
     })
 }
