@@ -77,6 +77,9 @@ pub(crate) struct Exception {
     /// `folder/program`, of those that fail also `folder/program: case`; `*` at the end stands for the rest.
     pub tests: Vec<String>,
     pub reason: String,
+    /// Whether it need not happen in each run, because it depends on how busy the host is; not by default.
+    #[serde(default)]
+    pub sometimes: bool,
 }
 
 /// Tests whose results differ from those of an ordinary process on the unpatched kernel.
@@ -88,6 +91,9 @@ pub(crate) struct Difference {
     /// Names of places (`process`, or levels); by default every level at which the test is an application.
     pub at: Option<Vec<String>>,
     pub reason: String,
+    /// Whether it need not happen in each run, because it depends on how busy the host is; not by default.
+    #[serde(default)]
+    pub sometimes: bool,
 }
 
 fn default_memory_mib() -> u32 {

@@ -118,7 +118,9 @@ impl Difference {
 /// Judges the reference: what fails has to have a reason, and what has one has to fail.
 pub(crate) fn judge_reference(collection: &Collection, reference: &Record) -> Verdict {
     let pairs = pairs(reference, reference);
-    let patterns: Vec<_> = collection.settings.fails_at_linux.iter().flat_map(|known| &known.tests).collect();
+    let known = &collection.settings.fails_at_linux;
+    let patterns: Vec<_> = known.iter().flat_map(|known| &known.tests).collect();
+    let always = known.iter().filter(|known| !known.sometimes).flat_map(|known| &known.tests);
     let mut verdict = Verdict::default();
     for pair in &pairs {
         verdict.count(&pair.outcome);
@@ -131,7 +133,7 @@ pub(crate) fn judge_reference(collection: &Collection, reference: &Record) -> Ve
             .iter()
             .any(|pair| matches!(pair.outcome, Outcome::Failed(_) | Outcome::Missing) && fits(pattern, &pair.name))
     };
-    verdict.vain = patterns.into_iter().filter(|pattern| !fails(pattern)).cloned().collect();
+    verdict.vain = always.filter(|pattern| !fails(pattern)).cloned().collect();
     verdict
 }
 
@@ -147,8 +149,9 @@ pub(crate) fn judge(collection: &Collection, place: Place, reference: &Record, r
             verdict.explain(pair, &patterns);
         }
     }
-    let vain = patterns.iter().filter(|pattern| !pairs.iter().any(|pair| pair.differs() && fits(pattern, &pair.name)));
-    verdict.vain = vain.map(|pattern| (*pattern).clone()).collect();
+    let always = about.iter().filter(|known| !known.sometimes).flat_map(|known| &known.tests);
+    let vain = always.filter(|pattern| !pairs.iter().any(|pair| pair.differs() && fits(pattern, &pair.name)));
+    verdict.vain = vain.cloned().collect();
     verdict
 }
 
@@ -237,6 +240,9 @@ mod tests {
         insta::assert_snapshot!(shown(&verdict), @"0 1 0, 1 explained, [], vain []");
         let verdict = judge(&collection(known), RING0, &reference, &reference);
         insta::assert_snapshot!(shown(&verdict), @r#"1 0 0, 0 explained, [], vain ["ptrace/a"]"#);
+        let sometimes = format!("{known}\nsometimes = true");
+        let verdict = judge(&collection(&sometimes), RING0, &reference, &reference);
+        insta::assert_snapshot!(shown(&verdict), @"1 0 0, 0 explained, [], vain []");
         let verdict = judge(&collection(known), PROCESS, &reference, &fails);
         insta::assert_snapshot!(shown(&verdict), @r#"0 1 0, 0 explained, ["ptrace/a: failed (status 1)"], vain []"#);
     }

@@ -18,7 +18,7 @@ fn table(repo: &Repo) -> String {
         let tests: Vec<_> = tests.iter().map(|test| format!("`{}`", test.replace('|', "\\|"))).collect();
         table.push_str(&format!("| {} | {place} | {reason} |\n", tests.join(", ")));
     };
-    for Difference { tests, at, reason } in all.iter().flat_map(|settings| &settings.differences) {
+    for Difference { tests, at, reason, .. } in all.iter().flat_map(|settings| &settings.differences) {
         let places = at.iter().flatten().map(|place| format!("`{place}`")).collect::<Vec<_>>().join(", ");
         row(tests, if places.is_empty() { "in ring 0" } else { &places }, reason);
     }
