@@ -140,7 +140,7 @@ fn one(at: &mut Machine, collection: &Collection, program: &Program, place: &Pla
 fn command(path: &str, arguments: &str, deadline_s: u32) -> String {
     format!(
         "mkdir -p /mnt /tmp/test; cd /tmp/test; timeout -s KILL {deadline_s} {path} {arguments} >/tmp/output 2>&1 </dev/null; \
-         status=$?; cd /; rm -rf /tmp/test; grep -aE '^(not )?ok [0-9]' /tmp/output; echo {MIDDLE}; \
+         status=$?; cd /; rm -rf /tmp/test; grep -aE '(^|[^# ].*)(not )?ok [0-9]' /tmp/output; echo {MIDDLE}; \
          tail -c 1500 /tmp/output | tr -cd '\\011\\012\\040-\\176'; rm -f /tmp/output; (exit $status)"
     )
 }

@@ -48,11 +48,14 @@ fn of_cases(name: &str, expected: &Results, found: &Results) -> Vec<Pair> {
     let mut pairs: Vec<Pair> = expected
         .cases
         .iter()
-        .enumerate()
-        .map(|(at, (case, reference))| Pair {
-            name: format!("{name}: {case}"),
-            reference: reference.clone(),
-            outcome: found.cases.get(at).map_or_else(|| absent(found), |(_, outcome)| outcome.clone()),
+        .map(|case| Pair {
+            name: format!("{name}: {}", case.name),
+            reference: case.outcome.clone(),
+            outcome: found
+                .cases
+                .iter()
+                .find(|other| other.number == case.number)
+                .map_or_else(|| absent(found), |other| other.outcome.clone()),
         })
         .collect();
     // The end of a program is a result of its own where no case tells of it.

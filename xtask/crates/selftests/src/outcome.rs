@@ -38,13 +38,22 @@ impl std::fmt::Display for Outcome {
     }
 }
 
+/// A line of TAP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Case {
+    /// Its number, and how many lines before it had the same: a program that forks may print a number twice.
+    pub number: (u32, usize),
+    pub name: String,
+    pub outcome: Outcome,
+}
+
 /// What became of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Results {
     /// Of the program as a whole.
     pub program: Outcome,
-    /// Of its cases, in their order, each with its name. Empty when it reports none.
-    pub cases: Vec<(String, Outcome)>,
+    /// Of its cases, in their order. Empty when it reports none.
+    pub cases: Vec<Case>,
     /// The end of what it printed.
     pub said: String,
     /// What the kernel complained of meanwhile.
@@ -59,7 +68,7 @@ impl Results {
 
     /// Whether the program ended as its cases say.
     pub(crate) fn ends_as_its_cases(&self) -> bool {
-        let failed = self.cases.iter().any(|(_, outcome)| !matches!(outcome, Outcome::Passed | Outcome::Skipped));
+        let failed = self.cases.iter().any(|case| !matches!(case.outcome, Outcome::Passed | Outcome::Skipped));
         matches!(&self.program, Outcome::Failed(_)) == failed
     }
 }
@@ -75,25 +84,31 @@ pub(crate) fn of_status(status: i32) -> Outcome {
 }
 
 /// The cases among the lines that a program printed: `ok 1 name`, `not ok 2 name # SKIP reason`.
-pub(crate) fn cases(text: &str) -> Vec<(String, Outcome)> {
-    static CASE: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"^(not )?ok \d+\s*(?:- )?([^#]*?)\s*(?:# *([A-Za-z]*)(.*))?$").expect("valid"));
-    let mut seen = BTreeMap::new();
+///
+/// What a program has printed before without a line break may stand in front.
+pub(crate) fn cases(text: &str) -> Vec<Case> {
+    static CASE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?:^|[^# ].*?)\b(not )?ok (\d+)\s*(?:- )?([^#]*?)\s*(?:# *([A-Za-z]*)(.*))?$").expect("valid")
+    });
+    let (mut seen, mut numbers) = (BTreeMap::new(), BTreeMap::new());
     let mut cases = Vec::new();
     for found in text.lines().filter_map(|line| CASE.captures(line.trim_end())) {
-        let remark = found.get(3).map_or("", |word| word.as_str()).to_uppercase();
+        let remark = found.get(4).map_or("", |word| word.as_str()).to_uppercase();
         let outcome = match (found.get(1).is_some(), remark.as_str()) {
             (_, "SKIP" | "XFAIL" | "TODO") => Outcome::Skipped,
             (false, _) => Outcome::Passed,
             (true, _) => Outcome::Failed("not ok".to_owned()),
         };
-        let name = match found[2].trim() {
-            "" => found.get(4).map_or("", |rest| rest.as_str()).trim(),
+        let name = match found[3].trim() {
+            "" => found.get(5).map_or("", |rest| rest.as_str()).trim(),
             name => name,
         };
         let name = constant(name);
         let count = seen.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
-        cases.push((if *count == 1 { name } else { format!("{name} ({count})") }, outcome));
+        let name = if *count == 1 { name } else { format!("{name} ({count})") };
+        let Ok(number) = found[2].parse() else { continue };
+        let times = numbers.entry(number).and_modify(|times| *times += 1).or_insert(0_usize);
+        cases.push(Case { number: (number, *times), name, outcome });
     }
     cases
 }
@@ -119,26 +134,29 @@ mod tests {
     #[test]
     fn cases_are_read_from_tap() {
         let text = "TAP version 13\n1..5\n#  RUN           global.kcmp ...\nok 1 global.kcmp\nnot ok 2 - of pid 12345\n\
-                    ok 3 # SKIP no swap\nok 4 x # XFAIL known\n  ok 5 indented\nok 5 x\n# Totals: pass:1\n";
-        let shown: String = cases(text).iter().map(|(name, outcome)| format!("{name}: {outcome}\n")).collect();
+                    ok 3 # SKIP no swap\nok 4 x # XFAIL known\n  ok 5 indented\nDiff too high: 24..not ok 5 x\n#  OK  a\n# Totals: pass:1\n";
+        let shown = |case: &Case| format!("{} {}: {}\n", case.number.0, case.name, case.outcome);
+        let shown: String = cases(text).iter().map(shown).collect();
         insta::assert_snapshot!(shown, @r"
-        global.kcmp: passed
-        of pid N: failed (not ok)
-        no swap: skipped
-        x: skipped
-        x (2): passed
+        1 global.kcmp: passed
+        2 of pid N: failed (not ok)
+        3 no swap: skipped
+        4 x: skipped
+        5 x (2): failed (not ok)
         ");
     }
 
     #[test]
     fn an_end_that_no_case_explains_is_seen() {
-        let results = |program: i32, cases: &[(&str, Outcome)]| {
-            let cases = cases.iter().map(|(name, outcome)| ((*name).to_owned(), outcome.clone())).collect();
-            Results { program: of_status(program), cases, said: String::new(), complaint: None }
+        let results = |program: i32, text: &str| Results {
+            program: of_status(program),
+            cases: cases(text),
+            said: String::new(),
+            complaint: None,
         };
-        assert!(results(0, &[("a", Outcome::Passed)]).ends_as_its_cases());
-        assert!(results(1, &[("a", Outcome::Failed("not ok".to_owned()))]).ends_as_its_cases());
-        assert!(!results(139, &[("a", Outcome::Passed)]).ends_as_its_cases());
-        assert!(!results(0, &[("a", Outcome::Failed("not ok".to_owned()))]).ends_as_its_cases());
+        assert!(results(0, "ok 1 a").ends_as_its_cases());
+        assert!(results(1, "not ok 1 a").ends_as_its_cases());
+        assert!(!results(139, "ok 1 a").ends_as_its_cases());
+        assert!(!results(0, "not ok 1 a").ends_as_its_cases());
     }
 }
