@@ -78,7 +78,8 @@ pub(crate) fn of_status(status: i32) -> Outcome {
     match status {
         0 => Outcome::Passed,
         SKIP => Outcome::Skipped,
-        129.. => Outcome::Failed(format!("signal {}", status - 128)),
+        // Signals have the numbers 1 to 64; `return -1` is status 255.
+        129..=192 => Outcome::Failed(format!("signal {}", status - 128)),
         _ => Outcome::Failed(format!("status {status}")),
     }
 }
@@ -128,6 +129,7 @@ mod tests {
         assert_eq!(of_status(0), Outcome::Passed);
         assert_eq!(of_status(4), Outcome::Skipped);
         assert_eq!(of_status(1), Outcome::Failed("status 1".to_owned()));
+        assert_eq!(of_status(255), Outcome::Failed("status 255".to_owned()));
         assert_eq!(of_status(139), Outcome::Failed("signal 11".to_owned()));
     }
 
