@@ -31,7 +31,11 @@ pub(crate) struct Args {
 
 /// Every suite, in the order in which they run.
 fn all_suites() -> impl Iterator<Item = &'static Suite> {
-    SUITES.iter().copied().chain(suites::SUITES.iter().copied()).chain([&ukl_selftests::SUITE, &nix::test::SUITE, &reproduce::SUITE])
+    SUITES.iter().copied().chain(suites::SUITES.iter().copied()).chain([
+        &ukl_selftests::SUITE,
+        &nix::test::SUITE,
+        &reproduce::SUITE,
+    ])
 }
 
 /// What `--help` says of the suites.
