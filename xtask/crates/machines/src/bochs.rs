@@ -215,7 +215,7 @@ mod tests {
         };
         insta::assert_snapshot!(
             command_line(&machine, &["tsc=unstable".to_owned()]),
-            @"console=ttyS0,115200 printk.time=1 panic=-1 pti=on no_timer_check UKL_IDLE=1 rdinit=/serial tsc=unstable"
+            @"console=ttyS0,115200 printk.time=1 panic=-1 pti=on no_timer_check ukl.unmitigated UKL_IDLE=1 rdinit=/serial tsc=unstable"
         );
     }
 }
