@@ -113,9 +113,9 @@ fn entries(stubs: &str, symbols: &str) -> Result<BTreeMap<u32, Entries>> {
     Ok(found)
 }
 
-/// `read` of `__se_sys_read` and of `__x64_sys_read`.
+/// `read` of `__x64_sys_read`.
 fn bare(symbol: &str) -> &str {
-    ["__se_sys_", "__x64_sys_"].iter().find_map(|prefix| symbol.strip_prefix(prefix)).unwrap_or(symbol)
+    symbol.strip_prefix("__x64_sys_").unwrap_or(symbol)
 }
 
 /// One row for each call, one column for each level.
@@ -147,9 +147,9 @@ mod tests {
     use super::*;
     use ukl_repo::config::LevelOptions;
 
-    const STUBS: &str = "UKL_STUB sys, 0, __se_sys_read, 3\nUKL_STUB short, 0, ukl_short_sys_read, 3\n\
-                         UKL_STUB sys, 321, __se_sys_bpf, 3\nUKL_STUB_FULL 57\nUKL_STUB sys, 134, __x64_sys_ni_syscall, 0\n";
-    const SYMBOLS: &str = "ffffffff811e44a0 T __x64_sys_read\nffffffff810815a0 W __se_sys_bpf\n";
+    const STUBS: &str = "UKL_STUB sys, 0, __x64_sys_read, 3\nUKL_STUB short, 0, ukl_short_sys_read, 3\n\
+                         UKL_STUB sys, 321, __x64_sys_bpf, 3\nUKL_STUB_FULL 57\nUKL_STUB sys, 134, __x64_sys_ni_syscall, 0\n";
+    const SYMBOLS: &str = "ffffffff811e44a0 T __x64_sys_read\nffffffff810815a0 W __x64_sys_bpf\n";
 
     #[test]
     fn every_kind_of_call_is_told_from_the_others() {
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_stub_that_nobody_knows_is_an_error() {
-        assert!(entries("UKL_STUB long, 0, __se_sys_read, 3\n", "").is_err());
+        assert!(entries("UKL_STUB long, 0, __x64_sys_read, 3\n", "").is_err());
         assert!(entries("", "").is_err());
     }
 
