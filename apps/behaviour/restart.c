@@ -66,10 +66,20 @@ static void interrupted(void)
 	interrupt_read(0, -1, EINTR);
 }
 
-/* Each returns the milliseconds it took, or -1 on a wrong result. Relative timeouts of 400 ms. */
+/* How long a wait takes that is stopped for a while in its midst; on a machine that is slow all of it, or what the machine
+ * takes for itself would look like a wait that began anew. */
+#define WAIT_MS (400L * patience())
+#define STOP_MS (250L * patience())
+
+static struct timespec wait_time(void)
+{
+	return (struct timespec){ WAIT_MS / 1000, WAIT_MS % 1000 * 1000000 };
+}
+
+/* Each returns the milliseconds it took, or -1 on a wrong result. */
 static long stopped_nanosleep(void)
 {
-	struct timespec wanted = { 0, 400000000 };
+	struct timespec wanted = wait_time();
 	long start = now_ms();
 
 	return syscall(SYS_nanosleep, &wanted, NULL) == 0 ? now_ms() - start : -1;
@@ -77,7 +87,7 @@ static long stopped_nanosleep(void)
 
 static long stopped_clock_nanosleep(void)
 {
-	struct timespec wanted = { 0, 400000000 };
+	struct timespec wanted = wait_time();
 	long start = now_ms();
 
 	return clock_nanosleep(CLOCK_MONOTONIC, 0, &wanted, NULL) == 0 ? now_ms() - start : -1;
@@ -87,12 +97,12 @@ static long stopped_poll(void)
 {
 	long start = now_ms();
 
-	return poll(NULL, 0, 400) == 0 ? now_ms() - start : -1;
+	return poll(NULL, 0, (int)WAIT_MS) == 0 ? now_ms() - start : -1;
 }
 
 static long stopped_futex(void)
 {
-	struct timespec wanted = { 0, 400000000 };
+	struct timespec wanted = wait_time();
 	uint32_t word = 1;
 	long start = now_ms();
 
@@ -128,13 +138,13 @@ static void stop_during(const char *what, long (*wait)(void))
 	kill(child, SIGSTOP);
 	must("waitpid", waitpid(child, &status, WUNTRACED));
 	expect_true("the sleeper stopped", WIFSTOPPED(status));
-	sleep_ms(250);
+	sleep_ms(STOP_MS);
 	kill(child, SIGCONT);
 	expect_exit(what, reap(child), 0);
 	if (read(pipes[0], &took, sizeof took) != sizeof took)
 		took = -2;
-	/* Started afresh after the stop it would take 650 ms and more; ended by the stop, less than 400. */
-	expect_between("milliseconds it took with a stop of 250 in it (400 wanted)", took, 399, 620);
+	/* Begun anew after the stop it would take both and more; ended by the stop, less than the one. */
+	expect_between("milliseconds it took, the stop in it", took, WAIT_MS - 1, WAIT_MS + STOP_MS - 30);
 }
 
 static void resume_nanosleep(void)
