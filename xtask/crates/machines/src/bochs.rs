@@ -54,6 +54,7 @@ struct Model {
 pub enum SuiteName {
     Hello,
     Behaviour,
+    Entry,
 }
 
 fn settings(repo: &Repo) -> Result<Settings> {

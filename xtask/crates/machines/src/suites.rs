@@ -9,4 +9,4 @@ use ukl_vmtest::vmtest::Suite;
 
 /// Every suite, in the order in which they run.
 pub const SUITES: &[&Suite] =
-    &[&kvm::HELLO, &kvm::REDIS, &kvm::BEHAVIOUR, &bochs::HELLO, &bochs::BEHAVIOUR, &cpus::SUITE];
+    &[&kvm::HELLO, &kvm::REDIS, &kvm::BEHAVIOUR, &bochs::HELLO, &bochs::ENTRY, &bochs::BEHAVIOUR, &cpus::SUITE];

@@ -4,7 +4,7 @@ pub mod behaviour;
 mod compatibility;
 mod differential;
 mod echo;
-mod entry;
+pub mod entry;
 mod faults;
 mod filter;
 mod hello;

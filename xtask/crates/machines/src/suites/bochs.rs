@@ -6,6 +6,7 @@ use anyhow::Result;
 use ukl_repo::config::Levels;
 use ukl_repo::ctx::Ctx;
 use ukl_vm::vm::Plan;
+use ukl_vmtest::vmtest::entry::mov_ss;
 use ukl_vmtest::vmtest::suite::{Apps, Machines, Quick, When};
 use ukl_vmtest::vmtest::{Part, Suite, behaviour};
 
@@ -18,6 +19,23 @@ pub(super) const HELLO: Suite = Suite {
     quick: Quick::Smallest,
     tests: |_, _| Ok(hello::tests()),
     run: |ctx, part, tally| hello::boot_and_run(ctx, part, tally, |plan| in_bochs(ctx, part, plan)),
+};
+
+/// Bochs holds a breakpoint behind MOV SS back as processors do, so the trap hits the kernel.
+pub(super) const ENTRY: Suite = Suite {
+    name: "bochs-entry",
+    summary: "a breakpoint that MOV SS holds back until the kernel's answer to a 32-bit SYSCALL, on AMD's processor",
+    prefix: "bochs/{app}/entry/",
+    apps: Apps::Found(|repo| bochs::models(repo, SuiteName::Entry)),
+    machines: &[Machines { levels: None, cpus: 1, when: When::Asked }],
+    quick: Quick::Nothing,
+    tests: |_, _| Ok(vec![mov_ss::TEST.to_owned()]),
+    run: |ctx, part, tally| {
+        let machine = format!("test-bochs-{}-{}", part.app, mov_ss::TEST);
+        let outcome = mov_ss::syscall32(ctx, &machine, |plan| in_bochs(ctx, part, plan));
+        tally.check(&part.test(mov_ss::TEST), outcome);
+        Ok(())
+    },
 };
 
 pub(super) const BEHAVIOUR: Suite = Suite {

@@ -1,7 +1,7 @@
 //! What the kernel takes for application mode: only what runs an application, whoever pretends to.
 
 mod decision;
-mod mov_ss;
+pub mod mov_ss;
 mod stub;
 
 use super::suite::{Apps, Machines, Quick, Suite, When, names};
@@ -31,7 +31,7 @@ const TESTS: &[Test] = &[
     ("breakpoints-in-the-kernel", breakpoints),
     ("forged-mark", forged_mark),
     ("mark-from-a-process", mark_from_a_process),
-    ("syscall32-behind-mov-ss", mov_ss::syscall32),
+    (mov_ss::TEST, |ctx| mov_ss::syscall32(ctx, "test-entry-syscall32-behind-mov-ss", |_| Ok(()))),
 ];
 
 /// One boot a test, each of a kernel whose entry code is that of every level.

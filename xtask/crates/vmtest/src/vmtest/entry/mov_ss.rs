@@ -10,9 +10,9 @@ use ukl_app::tools::guest_program;
 use ukl_guest::initramfs::{self, ExtraFile};
 use ukl_repo::ctx::Ctx;
 use ukl_run::run::{self, READY_DEADLINE};
-use ukl_vm::vm::Vm;
 use ukl_vm::vm::protocol::BootWord;
 use ukl_vm::vm::shell::Shell;
+use ukl_vm::vm::{Plan, Vm};
 
 /// Where the program lies in the guest.
 const PROGRAM: &str = "/opt/ukl-intruder";
@@ -23,15 +23,20 @@ const ANSWERS: [&str; 3] = ["done", "signal SIGTRAP", "signal SIGSEGV"];
 /// What becomes of it on a processor that has no SYSCALL outside of 64-bit code.
 const ABSENT: &str = "signal SIGILL";
 
-pub(super) fn syscall32(ctx: &Ctx) -> Result<String> {
+/// The name of the test, the same on every machine.
+pub const TEST: &str = "syscall32-behind-mov-ss";
+
+/// Makes every attempt in a machine of this name, which `adapt` may change. The kernel is that of an application, none runs.
+pub fn syscall32(ctx: &Ctx, machine: &str, adapt: impl FnOnce(&mut Plan) -> Result<()>) -> Result<String> {
     let (app, level) = subject(ctx)?;
     let scratch = ctx.cache.scratch()?;
     let program = initramfs::without_debug_data(&guest_program(ctx, "ukl-intruder")?, scratch.path())?;
     let content = std::fs::read(&program).with_context(|| format!("reading {}", program.display()))?;
     let file = ExtraFile { target: PROGRAM.to_owned(), permissions: 0o755, content };
     let mut plan = run::plan_with(ctx, &app, &level, None, &[file])?;
-    plan.name = "test-entry-syscall32-behind-mov-ss".to_owned();
+    plan.name = machine.to_owned();
     plan.tell(BootWord::Idle);
+    adapt(&mut plan)?;
     let mut vm = Vm::boot(ctx, &plan)?;
     vm.wait_ready(READY_DEADLINE)?;
     let mut shell = vm.shell()?;
